@@ -1,0 +1,65 @@
+"""Positions and entries: the values that every other part of Roomlog passes around."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+_POSITION = re.compile(r"(\d{1,19})-(\d{1,19})")
+_UINT64 = 2**64
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A Redis stream ID `ms-seq`: unique and totally ordered over all rooms of a shard.
+
+    `ms` is Unix time in milliseconds by the shard's clock, which never goes back.
+    """
+
+    ms: int
+    seq: int
+
+    ZERO: ClassVar[Self]
+
+    @classmethod
+    def parse(cls, text: str | bytes) -> Self:
+        """Read `ms-seq`, both unsigned 64-bit. Raises ValueError on anything else."""
+        if isinstance(text, bytes):
+            text = text.decode("ascii", "replace")
+        match = _POSITION.fullmatch(text)
+        if match is None:
+            raise ValueError(f"not a position: {text[:50]!r}; expected ms-seq, such as 1763700000000-0")
+        ms, seq = int(match[1]), int(match[2])
+        if ms >= _UINT64 or seq >= _UINT64:
+            raise ValueError(f"not a position: {text!r} is above 64 bits")
+        return cls(ms, seq)
+
+    def __str__(self) -> str:
+        return f"{self.ms}-{self.seq}"
+
+
+Position.ZERO = Position(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One appended event as a reader gets it.
+
+    position: where it stands in the shard's one order.
+    room: the room it was appended to.
+    event: the Socket.IO event name.
+    data: the event's one argument as JSON bytes, exactly as the producer made them.
+    prev: the position of the room's entry before this one. A reader that stands at P and is handed an entry with
+        `prev > P` has missed something: this is how every gap is found (docs/decisions/0003).
+    skip: the session id that must not receive it, or "".
+    quiet: True for an entry that only the fold reads (a dead letter that was driven again).
+    """
+
+    position: Position
+    room: str
+    event: str
+    data: bytes
+    prev: Position
+    skip: str = ""
+    quiet: bool = False
