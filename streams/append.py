@@ -1,0 +1,224 @@
+"""The one write: appending entries to rooms.
+
+Appends that are made concurrently in a process travel in shared batches: whatever is waiting when the previous batch
+was answered goes into the next one. A batch is one script call, all or nothing, and carries the producer's sequence
+number, so that sending it again after a lost answer cannot append twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from redis import exceptions as redis_errors
+
+from streams.entry import Position
+from streams.errors import EntryTooLarge, KeyReused, LogError, LogUnavailable, RoomFull
+from streams.keys import is_folded
+from streams.link import Link, open_epoch, retrying, run_script
+
+BATCH_ENTRIES = 200
+BATCH_BYTES = 1 << 20
+"""A batch ends at either: it bounds how long one script holds the server (about 10 µs an entry)."""
+
+WAITING_BYTES = 64 << 20
+"""What may wait for its batch; above it new appends are refused as LogUnavailable."""
+
+PRODUCER_TTL_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """An idempotency key: within `ttl_s`, the same key in the same scope is answered with the first position."""
+
+    scope: str
+    key: str
+    ttl_s: int = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """What a caller appends.
+
+    data: the event's one argument as JSON bytes; delivered untouched.
+    skip: session id that must not receive it.
+    quiet: only the fold reads it.
+    once: idempotency key.
+    copy: an entry of another room, for its viewers: appended right behind this one, if that room has live members.
+    """
+
+    room: str
+    event: str
+    data: bytes
+    skip: str = ""
+    quiet: bool = False
+    once: Once | None = None
+    copy: NewEntry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """position: where the entry is in the log. repeated: an idempotency key named an entry that was there before."""
+
+    position: Position
+    repeated: bool = False
+
+
+@dataclass(slots=True)
+class _Waiting:
+    entry: NewEntry
+    size: int
+    answer: asyncio.Future[Appended]
+
+
+class Appender:
+    """Appends entries of one process, in the order in which `append` was called.
+
+    `run` does the work and must be running. One batch is on its way at a time.
+    """
+
+    def __init__(
+        self, link: Link, *, room_cap: int, log_length: int, deadline_s: float = 5.0, entry_bytes: int = 16 << 20
+    ) -> None:
+        self._link = link
+        self._client = link.client(connections=1, timeout_s=2.0)
+        self._room_cap = room_cap
+        self._log_length = log_length
+        self._deadline_s = deadline_s
+        self._entry_bytes = entry_bytes
+        self._producer = link.keys.producer(secrets.token_hex(8))
+        self._sequence = 0
+        self._waiting: deque[_Waiting] = deque()
+        self._waiting_bytes = 0
+        self._wake = asyncio.Event()
+        self._closed = False
+
+    async def append(self, entry: NewEntry) -> Appended:
+        """Append one entry; returns when the log has it.
+
+        Raises EntryTooLarge, RoomFull, KeyReused (nothing was appended), or LogUnavailable (it is not known whether
+        it was). A cancelled caller's entry may still be appended. Calls of one task that follow each other, and calls
+        made in one turn of the loop, are appended in that order.
+        """
+        size = len(entry.data) + (len(entry.copy.data) if entry.copy else 0)
+        if size > self._entry_bytes:
+            raise EntryTooLarge(f"an entry of {size} bytes is above the limit of {self._entry_bytes}")
+        if self._closed:
+            raise LogUnavailable("this process is closing")
+        if self._waiting_bytes + size > WAITING_BYTES:
+            raise LogUnavailable(f"{self._waiting_bytes} bytes wait to be appended already")
+        waiting = _Waiting(entry, size, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._waiting_bytes += size
+        self._wake.set()
+        return await waiting.answer
+
+    async def run(self) -> None:
+        """Send batches until cancelled or closed. Whoever still waits then gets LogUnavailable."""
+        try:
+            while not self._closed:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._waiting:
+                    await self._send(self._take())
+        finally:
+            self._closed = True
+            for waiting in self._waiting:
+                _refuse(waiting, LogUnavailable("this process is closing"))
+            self._waiting.clear()
+
+    async def drain(self) -> None:
+        """Wait until everything that was handed in is answered, then refuse more."""
+        while self._waiting:
+            await asyncio.gather(*(w.answer for w in self._waiting), return_exceptions=True)
+        self._closed = True
+        self._wake.set()
+
+    def _take(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        size = 0
+        while (
+            self._waiting and len(batch) < BATCH_ENTRIES and (not batch or size + self._waiting[0].size < BATCH_BYTES)
+        ):
+            waiting = self._waiting.popleft()
+            size += waiting.size
+            batch.append(waiting)
+        self._waiting_bytes -= size
+        return batch
+
+    async def _send(self, batch: list[_Waiting]) -> None:
+        self._sequence += 1
+        entries = [e for w in batch for e in ((w.entry, w.entry.copy) if w.entry.copy else (w.entry,))]
+        keys, args = self._encode(entries)
+        try:
+            results = await retrying(lambda: self._attempt(keys, args), self._deadline_s)
+        except LogError as fault:
+            for waiting in batch:
+                _refuse(waiting, fault)
+            return
+        except BaseException:
+            for waiting in batch:
+                _refuse(waiting, LogUnavailable("this process is closing"))
+            raise
+        position = 0
+        for waiting in batch:
+            self._answer(waiting, results[position])
+            position += 2 if waiting.entry.copy else 1
+
+    async def _attempt(self, keys: list[str], args: list[Any]) -> list[str]:
+        try:
+            results = await run_script(self._client, "append", keys, args)
+        except redis_errors.ResponseError as fault:
+            if not str(fault).startswith("NOEPOCH"):
+                raise
+            await open_epoch(self._client, self._link)
+            results = await run_script(self._client, "append", keys, args)
+        return [result.decode() for result in results]
+
+    def _encode(self, entries: Sequence[NewEntry]) -> tuple[list[str], list[Any]]:
+        names = self._link.keys
+        keys = [names.log, names.epoch, names.heads, names.jobs, names.queued, self._producer]
+        args: list[Any] = [self._sequence, PRODUCER_TTL_S, self._log_length, self._room_cap]
+        previous: NewEntry | None = None
+        for entry in entries:
+            stream = names.room(entry.room)
+            is_copy = previous is not None and previous.copy is entry
+            once = entry.once
+            keys += (stream, names.once(once.scope, once.key) if once else stream)
+            keys.append(names.members(entry.room) if is_copy else stream)
+            flags = (
+                ("f" if is_folded(entry.room) else "")
+                + ("q" if entry.quiet else "")
+                + ("o" if once else "")
+                + ("mc" if is_copy else "")
+            )
+            args += (entry.room, entry.event, entry.data, entry.skip, flags)
+            args += (once.ttl_s, _digest(entry)) if once else (0, "")
+            previous = entry
+        return keys, args
+
+    def _answer(self, waiting: _Waiting, result: str) -> None:
+        if waiting.answer.done():
+            return
+        if result == "full":
+            waiting.answer.set_exception(RoomFull(waiting.entry.room, self._room_cap))
+        elif result == "reused":
+            waiting.answer.set_exception(KeyReused("the idempotency key was used for another payload"))
+        else:
+            position = Position.parse(result.removeprefix("="))
+            self._link.saw(position)
+            waiting.answer.set_result(Appended(position, repeated=result.startswith("=")))
+
+
+def _refuse(waiting: _Waiting, fault: Exception) -> None:
+    if not waiting.answer.done():
+        waiting.answer.set_exception(fault)
+
+
+def _digest(entry: NewEntry) -> str:
+    return blake2b(entry.event.encode() + b"\0" + entry.data, digest_size=12).hexdigest()

@@ -1,0 +1,63 @@
+"""Ephemeral events between nodes: Pub/Sub, at most once, no position, never replayed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from redis import exceptions as redis_errors
+
+from streams.errors import RETRYABLE
+from streams.link import Client, Link, retrying
+
+log = logging.getLogger("roomlog.bus")
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """An ephemeral event on its way to the members of a room. data: the event's one argument as JSON bytes."""
+
+    room: str
+    event: str
+    data: bytes
+    skip: str = ""
+
+
+class Bus:
+    """The shard's channel of signals. `run` must be running for `deliver` to be called."""
+
+    def __init__(self, link: Link, client: Client, deliver: Callable[[Signal], None]) -> None:
+        self._channel = link.keys.bus
+        self._client = client
+        self._deliver = deliver
+
+    async def publish(self, signal: Signal) -> None:
+        """Send to every node that listens now. Raises LogUnavailable when Redis does not take it."""
+        head = "\n".join((signal.room, signal.event, signal.skip)).encode()
+        message = len(head).to_bytes(4, "big") + head + signal.data
+        await retrying(lambda: self._client.publish(self._channel, message), 2.0)
+
+    async def run(self) -> None:
+        """Listen until cancelled; a lost link is made anew, what was sent meanwhile is gone (that is the promise)."""
+        while True:
+            try:
+                await self._listen()
+            except (*RETRYABLE, redis_errors.RedisError) as fault:
+                log.warning("the bus lost its link: %s", fault)
+                await asyncio.sleep(0.5)
+
+    async def _listen(self) -> None:
+        async with self._client.pubsub(ignore_subscribe_messages=True) as pubsub:
+            await pubsub.subscribe(self._channel)
+            while True:
+                message = await pubsub.get_message(timeout=1.0)
+                if message is not None:
+                    self._deliver(_parse(message["data"]))
+
+
+def _parse(message: bytes) -> Signal:
+    size = int.from_bytes(message[:4], "big")
+    room, event, skip = message[4 : 4 + size].decode().split("\n")
+    return Signal(room, event, message[4 + size :], skip)

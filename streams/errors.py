@@ -1,0 +1,45 @@
+"""What the log raises. redis-py's exceptions are translated to these at the edge of this package and nowhere else."""
+
+from __future__ import annotations
+
+from redis import exceptions as redis_errors
+
+RETRYABLE = (
+    redis_errors.ConnectionError,
+    redis_errors.TimeoutError,
+    redis_errors.BusyLoadingError,
+    redis_errors.ReadOnlyError,
+    redis_errors.TryAgainError,
+    redis_errors.ClusterDownError,
+    redis_errors.MasterDownError,
+    OSError,
+)
+"""Faults of the link or of a server that is coming up, failing over or full: another try may succeed."""
+
+
+class LogError(Exception):
+    """Base of everything that `streams` raises on purpose."""
+
+
+class RoomFull(LogError):
+    """The room's stream is at its hard cap because nothing folds it. Nothing was appended. Try again later."""
+
+    def __init__(self, room: str, cap: int) -> None:
+        super().__init__(f"room {room} holds {cap} entries that no worker has folded; refusing more")
+        self.room = room
+
+
+class LogUnavailable(LogError):
+    """The log did not answer in time. Whether the entry was appended is not known: retry with an idempotency key."""
+
+
+class KeyReused(LogError):
+    """The idempotency key was used before for another payload. Nothing was appended."""
+
+
+class EntryTooLarge(LogError):
+    """The entry is above the size limit. Nothing was appended."""
+
+
+class ServerUnfit(LogError):
+    """The Redis server cannot carry the log: missing, too old, wrong password, or it would evict streams."""

@@ -1,0 +1,129 @@
+"""Every Redis key that Roomlog uses, in one place.
+
+All keys of a shard share the hash tag `{0}`, so that one script may touch them on a cluster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CONTROL_ROOM = "system:control"
+"""The room of orders to nodes (leave a room, disconnect a user): an internal log, never delivered to a socket."""
+
+GROUP = "persist"
+"""Consumer group of every folded room's stream."""
+
+JOB_GROUP = "workers"
+"""Consumer group of the shard's job stream."""
+
+FOLDED_KINDS = ("user:", "channel:", "note:", "doc_note:")
+"""Rooms with these prefixes are logs of record: a worker folds them. `chat:` carries copies for viewers only."""
+
+
+def is_folded(room: str) -> bool:
+    return room.startswith(FOLDED_KINDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Key names of one shard below `prefix` (setting REDIS_KEY_PREFIX)."""
+
+    prefix: str = "rl"
+    shard: int = 0
+
+    def _key(self, name: str) -> str:
+        return f"{self.prefix}:{{{self.shard}}}:{name}"
+
+    @property
+    def log(self) -> str:
+        """Stream: every entry of the shard in order, about the last minute. Its last ID is the shard's clock."""
+        return self._key("log")
+
+    @property
+    def epoch(self) -> str:
+        """Hash: `run_id` of the server, `position` where the log that it can vouch for begins, `floor`."""
+        return self._key("epoch")
+
+    @property
+    def heads(self) -> str:
+        """Hash: room -> position of its newest entry."""
+        return self._key("heads")
+
+    @property
+    def folded(self) -> str:
+        """Hash: room -> position up to which it is committed in SQL (written after the commit; a hint)."""
+        return self._key("folded")
+
+    @property
+    def jobs(self) -> str:
+        """Stream: rooms that have entries to fold."""
+        return self._key("jobs")
+
+    @property
+    def queued(self) -> str:
+        """Set: rooms that have a job."""
+        return self._key("queued")
+
+    @property
+    def dead(self) -> str:
+        """Stream: entries that the fold refused, with the error."""
+        return self._key("dead")
+
+    @property
+    def dead_index(self) -> str:
+        """Hash: `room@position` -> ID in the dead-letter stream, so that an entry is parked once."""
+        return self._key("dead:index")
+
+    @property
+    def bus(self) -> str:
+        """Pub/Sub channel of ephemeral events."""
+        return self._key("bus")
+
+    @property
+    def nodes(self) -> str:
+        """Hash: node -> JSON of what it last reported."""
+        return self._key("nodes")
+
+    def room(self, room: str) -> str:
+        """Stream of one room."""
+        return self._key(f"room:{room}")
+
+    def producer(self, producer: str) -> str:
+        """String: the last batch that this producer appended, with its answer."""
+        return self._key(f"producer:{producer}")
+
+    def once(self, scope: str, key: str) -> str:
+        """String: what an idempotency key was answered."""
+        return self._key(f"once:{scope}:{key}")
+
+    def members(self, room: str) -> str:
+        """Sorted set: session id -> Unix second until which it counts as a member."""
+        return self._key(f"members:{room}")
+
+    def session(self, pid: str) -> str:
+        """Hash: the record of a session that may come back."""
+        return self._key(f"session:{pid}")
+
+    def sessions_of(self, user_id: str) -> str:
+        """Sorted set: pid -> Unix second until which the session counts as connected."""
+        return self._key(f"sessions:{user_id}")
+
+    def owner(self, chat_id: str) -> str:
+        """String: the owner of a chat that may not be folded yet."""
+        return self._key(f"owner:{chat_id}")
+
+    def lease(self, name: str) -> str:
+        """String: the holder of a lease."""
+        return self._key(f"lease:{name}")
+
+    def active(self, user_id: str) -> str:
+        """String: set while the user's last-active was written within the minute."""
+        return self._key(f"active:{user_id}")
+
+    def token_revoked(self, jti: str) -> str:
+        """String: the token with this `jti` is revoked. Open WebUI's own key name: no shard in it."""
+        return f"{self.prefix}:auth:token:{jti}:revoked"
+
+    def user_revoked_at(self, user_id: str) -> str:
+        """String: Unix second; tokens of this user that were issued before or at it are revoked."""
+        return f"{self.prefix}:auth:user:{user_id}:revoked_at"

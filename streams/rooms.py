@@ -1,0 +1,64 @@
+"""The shard's rooms as the worker's sweep and the operator see them: which there are, how far folded, trimming."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from streams.entry import Position
+from streams.link import Client, Link, retrying, run_script
+
+
+@dataclass(frozen=True, slots=True)
+class RoomHead:
+    """A room and the position of its newest entry."""
+
+    room: str
+    head: Position
+
+
+class Rooms:
+    """All calls may be repeated and raise LogUnavailable."""
+
+    def __init__(self, link: Link, client: Client) -> None:
+        self._keys = link.keys
+        self._client = client
+
+    async def slices(self, size: int = 500) -> AsyncIterator[list[RoomHead]]:
+        """Every room that the log knows, in slices of about `size`. One that is new meanwhile may be missing."""
+        cursor = 0
+        while True:
+            cursor, found = await retrying(lambda at=cursor: self._client.hscan(self._keys.heads, at, count=size))  # type: ignore[misc]
+            yield [RoomHead(room.decode(), Position.parse(head)) for room, head in found.items()]
+            if cursor == 0:
+                return
+
+    async def folded(self, rooms: Sequence[str]) -> dict[str, Position]:
+        """The last known committed position per room; ZERO when there is none. May lag behind SQL, never lead it."""
+        if not rooms:
+            return {}
+        raw = await retrying(lambda: self._client.hmget(self._keys.folded, list(rooms)))
+        return {room: Position.parse(at) if at else Position.ZERO for room, at in zip(rooms, raw, strict=True)}
+
+    async def lengths(self, rooms: Sequence[str]) -> dict[str, int]:
+        async def lengths() -> list[int]:
+            pipe = self._client.pipeline(transaction=False)
+            for room in rooms:
+                pipe.xlen(self._keys.room(room))
+            return list(await pipe.execute())
+
+        return dict(zip(rooms, await retrying(lengths), strict=True)) if rooms else {}
+
+    async def nth_from_end(self, room: str, count: int) -> Position | None:
+        """The position of the room's entry that has `count - 1` newer ones; None when the room is shorter."""
+        newest = await retrying(lambda: self._client.xrevrange(self._keys.room(room), count=count))
+        return Position.parse(newest[-1][0]) if len(newest) == count else None
+
+    async def trim(self, room: str, keep_from: Position) -> int:
+        """Drop the room's entries below `keep_from`; forget the room when none is left. Returns how many went.
+
+        The caller vouches that they are folded.
+        """
+        names = self._keys
+        keys = [names.room(room), names.heads, names.epoch, names.folded]
+        return int(await retrying(lambda: run_script(self._client, "trim", keys, [room, str(keep_from)])))
