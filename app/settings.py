@@ -1,0 +1,64 @@
+"""A node's settings, read from the environment once. The old names of Open WebUI keep working."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from registry.settings import Settings as SharedSettings
+from registry.settings import SettingsError, read
+
+__all__ = ["Settings", "SettingsError", "load_settings"]
+
+
+class Settings(SharedSettings):
+    """Everything that a node needs to know, besides what it shares with the workers."""
+
+    webui_secret_key: str | None = Field(
+        None, min_length=8, description="HS256 secret of the tokens. Unset: made once in the data folder (development)."
+    )
+    port: int = Field(8080, ge=1, le=65535, description="Port of `roomlog serve` and `make run`.")
+    host: str = Field("127.0.0.1", description="Address of `roomlog serve` and `make run`.")
+    cors_allow_origin: str = Field("*", description="Allowed origins, separated by `;`; `*` allows any.")
+    always_connect: bool = Field(False, description="Connect a socket with a bad token, into no room.")
+
+    enable_websocket_support: bool = Field(True, description="false leaves polling only.")
+    websocket_manager: Literal["", "redis"] = Field(
+        "redis", description="Accepted for Open WebUI's sake; always redis."
+    )
+    websocket_server_ping_interval: float = Field(25, gt=0, description="Seconds between pings.")
+    websocket_server_ping_timeout: float = Field(20, gt=0, description="Seconds within which a pong must come.")
+    websocket_server_logging: bool = Field(False, description="Log Socket.IO packets' kinds.")
+    websocket_server_engineio_logging: bool = Field(False, description="Log Engine.IO packets' kinds.")
+    websocket_event_caller_timeout: float | None = Field(None, gt=0, description="Seconds an event call waits.")
+    websocket_redis_lock_timeout: int = Field(60, ge=1, description="Seconds of a registry lock.")
+    redis_task_ttl: int = Field(300, ge=1, description="Seconds of a task's lease.")
+    max_message_bytes: int = Field(16 << 20, ge=1024, description="Largest message or request body that is taken.")
+
+    session_ttl_s: int = Field(600, ge=1, description="Seconds for which a session that went away may come back.")
+    session_rooms: int = Field(1000, ge=1, description="Rooms that one session may be in.")
+    tail_pause_ms: float = Field(1.0, ge=0, le=100, description="Pause after a read of the log that was full of work.")
+    send_queue_packets: int = Field(
+        1000, ge=10, description="Packets that may wait for one socket; above it the socket is fed from the log."
+    )
+    sql_wait_s: float = Field(10.0, gt=0, description="How long `?ack=sql` waits for the fold.")
+    idempotency_ttl_s: int = Field(86_400, ge=1, description="Seconds for which an Idempotency-Key is remembered.")
+    worker_lag_s: float = Field(30.0, gt=0, description="Unfolded age above which /readyz complains.")
+
+    @field_validator("roomlog_data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.absolute()
+
+    @property
+    def origins(self) -> list[str] | str:
+        """Allowed origins as the Socket.IO server takes them: "*" or a list."""
+        names = [origin.strip() for origin in self.cors_allow_origin.split(";") if origin.strip()]
+        return "*" if "*" in names or not names else names
+
+
+def load_settings() -> Settings:
+    """A node's settings, from the environment. Raises SettingsError."""
+    return read(Settings)

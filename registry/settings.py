@@ -1,0 +1,116 @@
+"""The settings that nodes and workers share, read from the environment once, at the start of a process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_SECRETS = ("secret", "password", "key", "url")
+
+
+class SettingsError(Exception):
+    """A setting has a bad value. One line: its name, the value (secrets masked), and what is accepted."""
+
+
+class Settings(BaseSettings):
+    """What every process of Roomlog needs to know. Names in the environment are the fields' names in upper case."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=False, env_ignore_empty=True)
+
+    redis_url: str | None = Field(
+        None, description="Redis or Valkey: redis://, rediss:// or unix://. Unset: an embedded Valkey is started."
+    )
+    websocket_redis_url: str | None = Field(None, description="Old name of the log's server; wins over REDIS_URL.")
+    redis_sentinel_hosts: str = Field("", description="Sentinel hosts, comma separated; REDIS_URL's host is the name.")
+    websocket_sentinel_hosts: str = Field("", description="Old name; wins over REDIS_SENTINEL_HOSTS.")
+    redis_sentinel_port: int = Field(26379, ge=1, le=65535, description="Port of the Sentinels.")
+    websocket_sentinel_port: int | None = Field(None, ge=1, le=65535, description="Old name of the same.")
+    redis_sentinel_max_retry_count: int = Field(2, ge=0, description="Accepted for Open WebUI's sake.")
+    redis_cluster: bool = Field(False, description="Redis Cluster. Not supported yet: true stops the start.")
+    websocket_redis_cluster: bool = Field(False, description="Old name of the same.")
+    redis_key_prefix: str = Field("rl", pattern=r"^[A-Za-z0-9_.:-]{1,64}$", description="Prefix of every Redis key.")
+    database_url: str | None = Field(
+        None, description="PostgreSQL: postgresql://user:password@host/name. Unset: an embedded PostgreSQL is started."
+    )
+    roomlog_data_dir: Path = Field(Path(".data"), description="Folder of the embedded servers and the dev secret.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+
+    room_cap: int = Field(100_000, ge=100, description="Entries of a room above which appends are refused (429).")
+    room_keep: int = Field(
+        50_000, ge=10, description="Folded entries of a room above which the oldest are trimmed, whatever their age."
+    )
+    retention_s: int = Field(86_400, ge=1, description="Seconds for which folded entries are kept for replay.")
+    shard_log_length: int = Field(
+        100_000, ge=5_000, description="Entries of the shard's log. A node that is further behind repairs from rooms."
+    )
+
+    fold_window_ms: int = Field(200, ge=0, le=10_000, description="How long a worker gathers deltas for one commit.")
+    claim_after_s: float = Field(10.0, ge=1, description="Silence after which a worker's job is taken over.")
+    sweep_interval_s: float = Field(30.0, ge=0.1, description="Pause between two sweeps over all rooms.")
+
+    @field_validator("redis_url", "websocket_redis_url")
+    @classmethod
+    def _redis_scheme(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("redis://host:port/db, rediss://… or unix:///path is accepted")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_scheme(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("postgresql://", "postgres://")):
+            raise ValueError("only PostgreSQL is supported: postgresql://user:password@host:port/name is accepted")
+        return value
+
+    @model_validator(mode="after")
+    def _supported(self) -> Settings:
+        if self.redis_cluster or self.websocket_redis_cluster:
+            raise ValueError("REDIS_CLUSTER: true is not supported; one primary, standalone or by Sentinel, is")
+        if self.room_keep > self.room_cap:
+            raise ValueError(
+                f"ROOM_KEEP: {self.room_keep} is above ROOM_CAP ({self.room_cap}); at most that is accepted"
+            )
+        return self
+
+    @property
+    def log_url(self) -> str | None:
+        """The URL of the log's server; None: embedded."""
+        return self.websocket_redis_url or self.redis_url
+
+    @property
+    def sentinels(self) -> tuple[tuple[str, int], ...]:
+        """(host, port) of every Sentinel; empty when there is none."""
+        hosts = self.websocket_sentinel_hosts or self.redis_sentinel_hosts
+        port = self.websocket_sentinel_port or self.redis_sentinel_port
+        return tuple((host.strip(), port) for host in hosts.split(",") if host.strip())
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def read(kind: type[S], **overrides: Any) -> S:
+    """Read settings of a kind from the environment. Raises SettingsError with one line that names every bad one."""
+    try:
+        return kind(**overrides)
+    except ValidationError as fault:
+        raise SettingsError("; ".join(_line(kind, error) for error in fault.errors())) from fault
+
+
+def load_settings() -> Settings:
+    """The shared settings, from the environment. Raises SettingsError."""
+    return read(Settings)
+
+
+def _line(kind: type[Settings], error: Any) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if not error["loc"]:
+        return message
+    name = str(error["loc"][0])
+    value = error["input"]
+    shown = "***" if any(word in name for word in _SECRETS) else repr(value)
+    field = kind.model_fields.get(name)
+    meaning = f" ({field.description})" if field is not None and field.description else ""
+    return f"{name.upper()}={shown}: {message}{meaning}"
