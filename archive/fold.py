@@ -1,0 +1,118 @@
+"""The fold: entries of a user's room become patches, and patches apply to a snapshot. No I/O.
+
+`apply(apply(s, fold_all(a)), fold_all(b)) == apply(s, fold_all(a + b))` for any entries a, b: the worker may cut the
+log into batches of any size (tests/properties/test_fold.py).
+
+PostgreSQL stores no NUL character, neither in text nor in jsonb: the fold reads each as U+FFFD. Clients that were
+live saw the NUL. Lone surrogates are not JSON that anything else here reads, and poison the entry.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import orjson
+
+from archive.chat import StoredChat
+from archive.errors import FoldError
+from archive.events import Effect, effect
+from archive.patches import Changes, ChatPatch, MessagePatch, compose
+from archive.shapes import BadShape, JsonObject, fields, optional_id
+from streams.entry import Entry
+
+USER_ROOM = "user:"
+_NOT_STORED = ("local:", "temporary:", "channel:")  # chat ids that Open WebUI never stores
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """What can be folded, and an error, with its position, for every entry that cannot."""
+
+    changes: Changes
+    poison: tuple[FoldError, ...]
+
+
+def fold(changes: Changes, entry: Entry) -> Changes:
+    """The changes with this entry's after them. Raises FoldError for a poison entry."""
+    return compose(changes, changes_of(entry))
+
+
+def fold_all(entries: Iterable[Entry]) -> Changes:
+    """The changes of all entries, in order and of one room. Linear. Raises FoldError for the first poison entry."""
+    return compose(*map(changes_of, entries))
+
+
+def sift(entries: Iterable[Entry]) -> Sifted:
+    """As fold_all, but a poison entry is left out and reported instead of raised."""
+    poison: list[FoldError] = []
+
+    def sound() -> Iterator[Changes]:
+        for entry in entries:
+            try:
+                yield changes_of(entry)
+            except FoldError as error:
+                poison.append(error)
+
+    changes = compose(*sound())
+    return Sifted(changes, tuple(poison))
+
+
+def changes_of(entry: Entry) -> Changes:
+    """What this one entry changes; `Changes()` for what the fold ignores. Raises FoldError for a poison entry."""
+    if entry.event != "events" or not entry.room.startswith(USER_ROOM):
+        return Changes()
+    try:
+        payload = fields(_parsed(entry.data), "the payload")
+        chat_id = optional_id(payload, "chat_id")
+        if chat_id is None or chat_id.startswith(_NOT_STORED):
+            return Changes()
+        envelope = fields(payload.get("data"), "data")
+        message_id = optional_id(payload, "message_id")
+        patch = _patch(effect(envelope.get("type"), envelope.get("data")), message_id, entry.position.ms // 1000)
+    except BadShape as error:
+        raise FoldError(entry.position, str(error)) from error
+    return Changes() if patch is None else Changes({chat_id: patch})
+
+
+def apply(chat: StoredChat, changes: Changes) -> StoredChat:
+    """The chat with its part of the changes. `chat.position` stays: the caller knows how far the changes go."""
+    patch = changes.chats.get(chat.id)
+    return chat if patch is None else chat.patched(patch)
+
+
+def overlay(stored: StoredChat | None, chat_id: str, owner: str, entries: Iterable[Entry]) -> StoredChat | None:
+    """The stored chat with the not yet folded tail of its owner's room on top: what the worker will store.
+
+    stored: None when no row exists. entries: of room `user:{owner}` in order; those at or below `stored.position`,
+    of other rooms and of other chats are passed over, and so is a poison entry. None if nobody knows the chat.
+    A stored chat of another owner comes back as it is: the worker refuses such patches too.
+    """
+    if stored is not None and stored.user_id != owner:
+        return stored
+    base = stored or StoredChat.empty(chat_id, owner)
+    room = USER_ROOM + owner
+    tail = [entry for entry in entries if entry.room == room and entry.position > base.position]
+    changes = sift(tail).changes
+    if stored is None and chat_id not in changes.chats:
+        return None
+    return replace(apply(base, changes), position=tail[-1].position if tail else base.position)
+
+
+def _parsed(data: bytes) -> JsonObject:
+    try:
+        parsed: JsonObject = orjson.loads(_NUL.sub(rb"\1\\ufffd", data) if rb"\u0000" in data else data)
+    except orjson.JSONDecodeError as error:
+        raise BadShape(f"not JSON: {error.msg}") from error
+    return parsed
+
+
+def _patch(found: Effect, message_id: str | None, at_s: int) -> ChatPatch | None:
+    messages = {key: MessagePatch(at_s, ops) for key, ops in found.messages.items()}
+    if message_id is not None and found.message:
+        messages[message_id] = MessagePatch(at_s, found.message)
+    if not messages and found.chat is None:
+        return None
+    return ChatPatch(at_s, at_s, found.chat or {}, messages)

@@ -1,0 +1,83 @@
+"""The archive: everything that a node or a worker asks of PostgreSQL, with its errors translated."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from archive import commit, reads, users
+from archive.chat import ChatSummary, StoredChat
+from archive.commit import CommitResult, RoomFold
+from archive.database import translated
+from streams.entry import Position
+
+
+class Archive:
+    """Tables that the log folds into. The pool is the caller's: opened and closed by it.
+
+    Every method raises ArchiveUnavailable when the database cannot answer now (retry), and ArchiveRefused when it
+    rejects the data (a retry is of no use). Cancelling a call is safe: what is not committed is rolled back.
+    """
+
+    def __init__(self, pool: AsyncConnectionPool) -> None:
+        self._pool = pool
+
+    async def stored(self, rooms: Sequence[str]) -> dict[str, Position]:
+        """The position that each of these rooms is folded up to; Position.ZERO for a room that never was."""
+        async with self._connection() as connection:
+            return await reads.stored(connection, rooms)
+
+    async def commit(self, folds: Sequence[RoomFold]) -> CommitResult:
+        """Store the folds of these rooms in one transaction, of those whose stored position is still `before`.
+
+        When it returns, the moved rooms are durable: acknowledge their entries now, not earlier. When it raises
+        ArchiveRefused, at least one fold holds what the database rejects; commit parts of it to find which. A call
+        that was cancelled or lost its connection may have been committed: `stored` tells.
+        """
+        async with self._connection() as connection:
+            return await commit.commit(connection, folds)
+
+    async def chat(self, chat_id: str) -> StoredChat | None:
+        """The chat, its messages, and the position that its owner's room is folded up to, of one moment."""
+        async with self._connection() as connection:
+            return await reads.chat(connection, _storable(chat_id))
+
+    async def owner(self, chat_id: str) -> str | None:
+        """The id of the user whose chat it is; None when no row exists (the log may know it already)."""
+        async with self._connection() as connection:
+            return await reads.owner(connection, _storable(chat_id))
+
+    async def chats_of(self, user_id: str, limit: int = 60, offset: int = 0) -> tuple[ChatSummary, ...]:
+        """The user's chats, the last updated first. limit, offset: a page of them."""
+        async with self._connection() as connection:
+            return await reads.chats_of(connection, _storable(user_id), limit, offset)
+
+    async def see_user(self, user_id: str, name: str, email: str, role: str) -> None:
+        """Store a user as a valid token names them; no write when nothing changed."""
+        async with self._connection() as connection:
+            await users.see(connection, *map(_storable, (user_id, name, email, role)))
+
+    async def touch_user(self, user_id: str, at_s: int) -> bool:
+        """Note that the user was active at this Unix second. True when it was written: at most once a minute."""
+        async with self._connection() as connection:
+            return await users.touch(connection, _storable(user_id), at_s)
+
+    async def ping(self) -> None:
+        """Return when the database answers and its tables are there."""
+        async with self._connection() as connection:
+            await connection.execute(b"SELECT FROM rooms LIMIT 0")
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection[Any]]:
+        with translated():
+            async with self._pool.connection() as connection:
+                yield connection
+
+
+def _storable(text: str) -> str:
+    """The text as the fold stores it: what PostgreSQL cannot hold becomes U+FFFD."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
