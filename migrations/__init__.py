@@ -1,0 +1,5 @@
+"""The database's schema and its versions (Alembic)."""
+
+from migrations.run import upgrade
+
+__all__ = ["upgrade"]
