@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple
 
-_POSITION = re.compile(r"(\d{1,19})-(\d{1,19})")
+_POSITION = re.compile(r"([0-9]{1,20})-([0-9]{1,20})")
 _UINT64 = 2**64
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
-    """A Redis stream ID `ms-seq`: unique and totally ordered over all rooms of a shard.
-
-    `ms` is Unix time in milliseconds by the shard's clock, which never goes back.
-    """
-
+class _Id(NamedTuple):
     ms: int
     seq: int
 
-    ZERO: ClassVar[Self]
+
+class Position(_Id):
+    """A Redis stream ID `ms-seq`: unique and totally ordered over all rooms of a shard.
+
+    `ms` is Unix time in milliseconds by the shard's clock, which never goes back. A tuple, because positions are
+    compared for every delivery, and tuples compare in C.
+    """
+
+    __slots__ = ()
+
+    ZERO: ClassVar[Position]
 
     @classmethod
-    def parse(cls, text: str | bytes) -> Self:
+    def parse(cls, text: str | bytes) -> Position:
         """Read `ms-seq`, both unsigned 64-bit. Raises ValueError on anything else."""
         if isinstance(text, bytes):
             text = text.decode("ascii", "replace")
