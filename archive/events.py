@@ -176,7 +176,7 @@ def _whole_message(value: Json, name: str) -> Ops:
 
 
 def _turn(found: JsonObject) -> Effect:
-    messages = fields(found.get("messages") or {}, "messages")
+    messages = {} if found.get("messages") is None else fields(found["messages"], "messages")
     ops = {identifier(key, "a message's id"): _whole_message(value, "a message") for key, value in messages.items()}
     current_id = optional_id(found, "currentId")
     return Effect(chat={} if current_id is None else {"current_id": current_id}, messages=ops)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from archive.chat import StoredChat, StoredMessage
 from archive.shapes import Json, JsonObject
 from streams.entry import Position
 
 
-def to_wire(chat: StoredChat, position: Position | None = None) -> JsonObject:
+def to_wire(chat: StoredChat, position: Position | None = None) -> dict[str, Any]:
     """The chat as JSON values. position: that the snapshot is folded up to; the chat's own if not given.
 
     childrenIds follow from parentId, by timestamp and then by insertion. currentId is the last message while no

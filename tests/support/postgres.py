@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 import tempfile
 import warnings
@@ -16,8 +17,9 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from archive import Archive, open_pool
+from archive import Archive, RoomFold, open_pool, sift
 from migrations import upgrade
+from streams.entry import Entry, Position
 
 with warnings.catch_warnings():  # it asks for a runtime folder at import, and warns where there is none (containers)
     warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
@@ -99,3 +101,35 @@ async def archive(database_url: str) -> AsyncIterator[Archive]:
     """An archive on this test's own database."""
     async with open_pool(database_url, max_size=4) as pool:
         yield Archive(pool)
+
+
+class UserLog:
+    """A user's room as a test writes it: entries with rising positions, 400 ms apart."""
+
+    def __init__(self, user_id: str = "owner", start_ms: int = 1_763_700_000_000) -> None:
+        self.room = f"user:{user_id}"
+        self.entries: list[Entry] = []
+        self._start_ms = start_ms
+
+    def add(self, kind: str, data: object, *, chat_id: object = "chat", message_id: object = "message") -> Entry:
+        """Append an `events` entry of this type."""
+        return self.raw(
+            json.dumps({"chat_id": chat_id, "message_id": message_id, "data": {"type": kind, "data": data}}).encode()
+        )
+
+    def raw(self, payload: bytes, *, event: str = "events", room: str | None = None) -> Entry:
+        """Append an entry with these very bytes."""
+        position = Position(self._start_ms + 400 * len(self.entries), 0)
+        self.entries.append(Entry(position, room or self.room, event, payload, self.position()))
+        return self.entries[-1]
+
+    def position(self, count: int | None = None) -> Position:
+        """Where the room stands after its first `count` entries, or after all of them."""
+        entries = self.entries if count is None else self.entries[:count]
+        return entries[-1].position if entries else Position.ZERO
+
+    def fold(self, begin: int = 0, end: int | None = None) -> RoomFold:
+        """The fold of entries [begin, end), poison left out as the worker does."""
+        end = len(self.entries) if end is None else end
+        changes = sift(self.entries[begin:end]).changes
+        return RoomFold(self.room, self.position(begin), self.position(end), changes)
