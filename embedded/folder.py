@@ -75,7 +75,7 @@ class Folder:
         return self.logs / f"{server}.log"
 
     def open_log(self, server: str) -> int:
-        """A descriptor that appends to the log of `server`; the caller closes it. A log above `LOG_BYTES` goes aside."""
+        """A descriptor that appends to the log of `server`; the caller closes it. One above `LOG_BYTES` goes aside."""
         path = self.log(server)
         if path.exists() and path.stat().st_size > LOG_BYTES:
             path.replace(path.with_suffix(".log.1"))

@@ -1,0 +1,66 @@
+# One command per chore. `make run` and `make test` do all their own set-up; `make lock` is the only one that needs `uv`.
+PYTHON ?= python3
+PORT ?= 8080
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --quiet --disable-pip-version-check
+STAMPS := $(VENV)/stamps
+export PORT
+
+.PHONY: setup run test check demo lock clean
+.DELETE_ON_ERROR:
+
+setup: $(STAMPS)/run
+
+run: $(STAMPS)/run
+	@exec $(PY) -m cli.main dev
+
+demo: $(STAMPS)/run $(STAMPS)/node
+	@exec $(PY) -m cli.main demo
+
+test: $(STAMPS)/test $(STAMPS)/node
+	$(PY) -m pytest
+
+check: $(STAMPS)/test
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+# The virtual environment. A stamp is older than its lock file when that changed: then, and only then, pip runs again.
+$(STAMPS)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "make: Roomlog needs Python 3.11 or newer, $(PYTHON) is older or missing: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "· making $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/run: requirements.txt pyproject.toml | $(STAMPS)/venv
+	@echo "· installing what Roomlog needs (requirements.txt)"
+	@$(PIP) install --require-hashes -r requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(STAMPS)/test: requirements-test.txt $(STAMPS)/run
+	@echo "· installing what the tests need (requirements-test.txt)"
+	@$(PIP) install --require-hashes -r requirements-test.txt
+	@touch $@
+
+# Node comes as a Python package, so that the official socket.io-client can be tested on a machine without Node.
+$(STAMPS)/node: tests/js/package-lock.json $(STAMPS)/test
+	@echo "· installing the official socket.io-client (tests/js/package-lock.json)"
+	@cd tests/js && PATH="$(abspath $(VENV)/bin):$$PATH" npm ci --silent --no-audit --no-fund
+	@touch $@
+
+# New lock files, without the address of any package index in them.
+UV ?= uv
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-emit-find-links --upgrade --custom-compile-command "make lock"
+lock:
+	$(LOCK) pyproject.toml requirements.in -o requirements.txt
+	$(LOCK) pyproject.toml requirements.in --extra test -c requirements.txt -o requirements-test.txt
+	cd tests/js && npm install --package-lock-only --no-audit --no-fund
+	@! grep -nE 'https?://|index-url|find-links' requirements.txt requirements-test.txt
+	@! grep -n '"resolved"' tests/js/package-lock.json
+
+clean:
+	rm -rf $(VENV) tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
