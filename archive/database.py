@@ -48,6 +48,7 @@ def open_pool(
         _conninfo(database_url, application_name),
         kwargs={"autocommit": True},
         configure=configure,
+        check=AsyncConnectionPool.check_connection,  # one round trip; after a restart no caller gets a dead one
         min_size=min_size,
         max_size=max_size,
         timeout=wait_s,

@@ -1,0 +1,119 @@
+"""What is said when PostgreSQL is not there, and that a caller can tell a retry from poison."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psycopg
+import pytest
+
+from archive import Archive, ArchiveUnavailable, DatabaseUnusable, check_database, open_pool
+from archive.database import require_version
+from streams.entry import Position
+from tests.support.postgres import Postgres, UserLog
+
+
+async def test_a_good_database_passes_the_check(database_url: str) -> None:
+    await check_database(database_url)
+    await check_database(database_url + " connect_timeout=1")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://someone:hunter2@127.0.0.1:1/nothing",
+        "postgresql://someone:hunter2@/nothing?host=/no/such/folder",
+        "postgresql://someone:hunter2@host.invalid/nothing?connect_timeout=2",
+        "not a url hunter2",
+        "postgresql://someone:hunter2@host:port/nothing",
+    ],
+)
+async def test_an_unreachable_database_is_one_line_without_the_password(url: str) -> None:
+    with pytest.raises(DatabaseUnusable) as caught:
+        await check_database(url)
+    line = str(caught.value)
+    assert "\n" not in line
+    assert "hunter2" not in line
+
+
+async def test_a_missing_database_is_named(postgres: Postgres) -> None:
+    with pytest.raises(DatabaseUnusable, match='database "missing" does not exist'):
+        await check_database(postgres.url_of("missing"))
+
+
+async def test_a_missing_role_is_named(database_url: str) -> None:
+    with pytest.raises(DatabaseUnusable, match='role "nobody" does not exist'):
+        await check_database(f"{database_url} user=nobody")
+
+
+def test_an_old_server_is_refused_by_its_version() -> None:
+    require_version(130000, "PostgreSQL at db")
+    with pytest.raises(DatabaseUnusable, match=r"PostgreSQL at db is version 12\.22; Roomlog needs 13 or newer"):
+        require_version(120022, "PostgreSQL at db")
+
+
+async def test_a_closed_pool_is_unavailable(database_url: str) -> None:
+    pool = open_pool(database_url)
+    with pytest.raises(ArchiveUnavailable):
+        await Archive(pool).ping()
+    async with pool:
+        await Archive(pool).ping()
+    with pytest.raises(ArchiveUnavailable):
+        await Archive(pool).ping()
+
+
+async def test_missing_tables_are_worth_a_retry_and_no_poison(postgres: Postgres) -> None:
+    log = UserLog()
+    log.add("message", {"content": "a"})
+    with postgres.database(template="template0") as url:
+        async with open_pool(url) as pool:
+            with pytest.raises(ArchiveUnavailable, match='relation "rooms" does not exist'):
+                await Archive(pool).commit([log.fold()])
+
+
+async def kill_connections(postgres: Postgres, database_url: str, *, doing: str = "%") -> int:
+    """Cut the links of those whose statement is LIKE `doing`, as a restart of the server does. How many there were."""
+    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    async with await psycopg.AsyncConnection.connect(postgres.url, autocommit=True) as connection:
+        cursor = await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = %s AND application_name = 'roomlog' AND query LIKE %s",
+            [name, doing],
+        )
+        return cursor.rowcount
+
+
+async def test_connections_that_died_in_the_pool_reach_no_caller(
+    archive: Archive, postgres: Postgres, database_url: str
+) -> None:
+    await asyncio.gather(*(archive.ping() for _ in range(8)))
+    assert await kill_connections(postgres, database_url) > 0
+    await archive.ping()
+
+
+async def test_a_connection_cut_in_a_commit_is_unavailable_and_nothing_is_stored(
+    archive: Archive, postgres: Postgres, database_url: str
+) -> None:
+    log = UserLog()
+    log.add("message", {"content": "a"})
+    with psycopg.connect(database_url, application_name="blocker") as blocker:
+        blocker.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
+        task = asyncio.create_task(archive.commit([log.fold()]))
+        async with asyncio.timeout(10):
+            while await kill_connections(postgres, database_url, doing="%UPDATE messages%") == 0:
+                pass  # not there yet
+        with pytest.raises(ArchiveUnavailable):
+            await task
+    assert await archive.stored([log.room]) == {log.room: Position.ZERO}
+    assert (await archive.commit([log.fold()])).moved == {log.room}
+
+
+async def test_a_statement_that_waits_too_long_is_unavailable(database_url: str) -> None:
+    log = UserLog()
+    log.add("message", {"content": "a"})
+    async with open_pool(database_url, statement_timeout_ms=50) as pool:
+        with psycopg.connect(database_url) as blocker:
+            blocker.execute("LOCK TABLE rooms IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(ArchiveUnavailable, match="statement timeout"):
+                await Archive(pool).commit([log.fold()])
+        assert (await Archive(pool).commit([log.fold()])).moved == {log.room}
