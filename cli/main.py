@@ -1,0 +1,85 @@
+"""`roomlog`: the console script. One small module per command, imported when it is called."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="roomlog",
+    help="Durable, resumable real-time backend: Socket.IO on Redis Streams, folded into PostgreSQL.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port; PORT, or 8080, if left out.")]
+Host = Annotated[str | None, typer.Option(help="Address; HOST, or 127.0.0.1, if left out.")]
+
+
+@app.command()
+def serve(host: Host = None, port: Port = None) -> None:
+    """Run a node (the same as `uvicorn app.main:app`)."""
+    from cli.serve import serve as command
+
+    command(host, port)
+
+
+@app.command()
+def worker() -> None:
+    """Run a worker (the same as `python -m workers`)."""
+    from workers.main import main
+
+    raise typer.Exit(main())
+
+
+@app.command()
+def dev(host: Host = None, port: Port = None) -> None:
+    """Run everything on this machine: the servers, nodes on PORT and PORT + 1, and a worker."""
+    from cli.dev import dev as command
+
+    raise typer.Exit(command(host, port))
+
+
+@app.command()
+def token(
+    user: Annotated[str, typer.Option(help="The user's id.")] = "alice",
+    name: Annotated[str | None, typer.Option(help="The user's name; the id if left out.")] = None,
+    role: Annotated[str, typer.Option(help='"user" or "admin".')] = "user",
+    ttl: Annotated[int, typer.Option(min=1, help="Seconds for which it is valid.")] = 86_400,
+) -> None:
+    """Print a token for a user, signed with WEBUI_SECRET_KEY or the data folder's secret."""
+    from cli.token import token as command
+
+    print(command(user, name or user, role, ttl))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def demo(context: typer.Context) -> None:
+    """Stream real documents through two nodes and a worker while things are killed; ends with a table."""
+    from cli.demo import main
+
+    raise typer.Exit(main(context.args))
+
+
+def run() -> None:
+    """The console script. Exit code 2 for a bad setting or argument, 1 for a failure; one line says why."""
+    from app.settings import SettingsError
+    from cli.errors import CommandError
+    from embedded import EmbeddedError
+
+    try:
+        app()
+    except SettingsError as error:
+        _fail(error, 2)
+    except (CommandError, EmbeddedError) as error:
+        _fail(error, 1)
+
+
+def _fail(error: Exception, code: int) -> None:
+    print(f"roomlog: {error}", file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    run()

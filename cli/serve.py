@@ -1,0 +1,25 @@
+"""`roomlog serve`: one node."""
+
+import uvicorn
+
+from app.settings import load_settings
+
+APPLICATION = "app.main:app"
+WEBSOCKETS = "websockets-sansio"  # uvicorn's implementation of the WebSocket protocol
+STOP_S = 5  # how long requests that are under way may take at a stop
+
+
+def serve(host: str | None, port: int | None) -> None:
+    """Run a node until SIGINT or SIGTERM. Raises `SettingsError`."""
+    settings = load_settings()
+    uvicorn.run(
+        APPLICATION,
+        host=host or settings.host,
+        port=port or settings.port,
+        loop="uvloop",
+        http="httptools",
+        ws=WEBSOCKETS,
+        log_level=settings.log_level.lower(),
+        access_log=False,
+        timeout_graceful_shutdown=STOP_S,
+    )
