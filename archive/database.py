@@ -20,6 +20,9 @@ CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_MS = 30_000
 # Of a link that is up but silent: a probe after 10 s, the connection given up 15 s later.
 _LINK = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15_000}
+# Every statement goes by key. Said to the planner, because a plan made while a table was small is kept for long:
+# measured, one commit took 58 ms instead of 8 after 200,000 messages had been added.
+_SESSION = b"SELECT set_config('statement_timeout', %s, false), set_config('enable_seqscan', 'off', false)"
 # SQLSTATE classes that speak about the data: data exception, integrity constraint, program limit.
 _ABOUT_THE_DATA = ("22", "23", "54")
 
@@ -42,7 +45,7 @@ def open_pool(
     async def configure(connection: AsyncConnection[Any]) -> None:
         set_json_loads(orjson.loads, connection)
         await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)  # compare-and-set waits, then looks again
-        await connection.execute("SELECT set_config('statement_timeout', %s, false)", [str(statement_timeout_ms)])
+        await connection.execute(_SESSION, [str(statement_timeout_ms)])
 
     return AsyncConnectionPool(
         _conninfo(database_url, application_name),
@@ -62,8 +65,9 @@ async def check_database(database_url: str) -> None:
     try:
         conninfo = _conninfo(database_url, "roomlog")
         info = conninfo_to_dict(conninfo)
-    except psycopg.Error as error:
-        raise DatabaseUnusable(f"not a PostgreSQL URL: {_one_line(error)}") from error
+    except psycopg.Error:
+        # libpq's own words may quote the password
+        raise DatabaseUnusable("not a PostgreSQL URL; expected postgresql://user:password@host:5432/database") from None
     where = f"PostgreSQL at {info.get('host', 'the default socket')}, database {info.get('dbname', 'of the user')}"
     try:
         connection = await AsyncConnection.connect(conninfo)

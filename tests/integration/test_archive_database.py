@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
-from archive import Archive, ArchiveUnavailable, DatabaseUnusable, check_database, open_pool
+from archive import Archive, ArchiveUnavailable, DatabaseUnusable, check_database, commit, open_pool, reads
 from archive.database import require_version
 from streams.entry import Position
 from tests.support.postgres import Postgres, UserLog
@@ -26,6 +30,7 @@ async def test_a_good_database_passes_the_check(database_url: str) -> None:
         "postgresql://someone:hunter2@host.invalid/nothing?connect_timeout=2",
         "not a url hunter2",
         "postgresql://someone:hunter2@host:port/nothing",
+        "postgresql://someone:hunter2%zz@host/nothing",
     ],
 )
 async def test_an_unreachable_database_is_one_line_without_the_password(url: str) -> None:
@@ -44,6 +49,48 @@ async def test_a_missing_database_is_named(postgres: Postgres) -> None:
 async def test_a_missing_role_is_named(database_url: str) -> None:
     with pytest.raises(DatabaseUnusable, match='role "nobody" does not exist'):
         await check_database(f"{database_url} user=nobody")
+
+
+def ask_for_a_password(postgres: Postgres, role: str) -> None:
+    """Make a role that can only log in with a password; the server reads its rules a moment later."""
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'right'").format(sql.Identifier(role)))
+        row = connection.execute("SHOW hba_file").fetchone()
+        assert row is not None
+        rules = Path(row[0])
+        rules.write_text(f"local all {role} scram-sha-256\n{rules.read_text()}")
+        connection.execute("SELECT pg_reload_conf()")
+
+
+async def test_a_wrong_password_is_said_so_and_not_shown(postgres: Postgres) -> None:
+    ask_for_a_password(postgres, "locked")
+
+    async def check_until_refused() -> None:
+        while True:
+            await check_database(f"{postgres.url_of('postgres')} user=locked password=hunter2")
+
+    with pytest.raises(DatabaseUnusable, match='password authentication failed for user "locked"') as caught:
+        await asyncio.wait_for(check_until_refused(), timeout=10)
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_no_statement_reads_a_whole_table(archive: Archive, database_url: str) -> None:
+    log = UserLog()
+    log.add("message", {"content": "a"})
+    await archive.commit([log.fold()])
+    statements: list[tuple[bytes, list[Any]]] = [
+        (commit._MOVE, [["user:a"], [0], [0], [1], [0]]),
+        (commit._PATCH_CHATS, ["[]"]),
+        (commit._PATCH_MESSAGES, ["[]"]),
+        (reads._CHAT, ["chat"]),
+        (reads._CHATS_OF, ["owner", 60, 0]),
+        (reads._POSITIONS, [[log.room]]),
+    ]
+    async with open_pool(database_url) as pool, pool.connection() as connection:
+        for statement, params in statements:
+            rows = await (await connection.execute(b"EXPLAIN " + statement, params)).fetchall()
+            plan = "\n".join(line for (line,) in rows)
+            assert not re.search("Seq Scan on (rooms|chats|messages)", plan), plan
 
 
 def test_an_old_server_is_refused_by_its_version() -> None:
