@@ -37,6 +37,7 @@ class Settings(SharedSettings):
     redis_task_ttl: int = Field(300, ge=1, description="Seconds of a task's lease.")
     max_message_bytes: int = Field(16 << 20, ge=1024, description="Largest message or request body that is taken.")
 
+    embedded_worker: bool = Field(True, description="With embedded servers only: run a worker beside this node.")
     session_ttl_s: int = Field(600, ge=1, description="Seconds for which a session that went away may come back.")
     session_rooms: int = Field(1000, ge=1, description="Rooms that one session may be in.")
     tail_pause_ms: float = Field(1.0, ge=0, le=100, description="Pause after a read of the log that was full of work.")

@@ -46,7 +46,7 @@ class NewEntry:
     """What a caller appends.
 
     data: the event's one argument as JSON bytes; delivered untouched.
-    skip: session id that must not receive it.
+    skip: session id, or `user:{id}`, that must not receive it.
     quiet: only the fold reads it.
     once: idempotency key.
     copy: an entry of another room, for its viewers: appended right behind this one, if that room has live members.

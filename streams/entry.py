@@ -56,7 +56,7 @@ class Entry:
     data: the event's one argument as JSON bytes, exactly as the producer made them.
     prev: the position of the room's entry before this one. A reader that stands at P and is handed an entry with
         `prev > P` has missed something: this is how every gap is found (docs/decisions/0003).
-    skip: the session id that must not receive it, or "".
+    skip: the session id, or `user:{id}` for all sessions of a user, that must not receive it, or "".
     quiet: True for an entry that only the fold reads (a dead letter that was driven again).
     """
 

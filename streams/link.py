@@ -162,6 +162,18 @@ async def check_server(link: Link) -> list[str]:
     return []
 
 
+async def health_of(client: Client) -> list[str]:
+    """What speaks against the server right now; empty when nothing does. Raises LogUnavailable when it is silent."""
+    replication = await retrying(lambda: client.info("replication"), 1.0)
+    policy = await retrying(lambda: _eviction_policy(client), 1.0)
+    found = []
+    if replication.get("role") != "master":
+        found.append(f"redis: the server is a {replication.get('role')}, not the primary")
+    if policy not in ("noeviction", ""):
+        found.append(f"redis: maxmemory-policy is {policy}, an evicted stream is lost data; set it to noeviction")
+    return found
+
+
 async def _eviction_policy(client: Client) -> str:
     memory = await client.info("memory")
     return str(memory.get("maxmemory_policy", ""))

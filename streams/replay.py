@@ -89,19 +89,19 @@ class Reader:
         return Position.parse(raw) if raw else Position.ZERO
 
     async def page(
-        self, starts: Mapping[str, Position], until: Position, *, limit: int = PAGE_ENTRIES, folded: bool = False
+        self, starts: Mapping[str, Position], until: Position, *, limit: int = PAGE_ENTRIES, vouch: bool = True
     ) -> Page | Gap:
         """The next entries of the rooms, each after its own start, up to `until`.
 
         Call again with all starts moved to `page.upto` (a start above it stays) until that is `until`. Returns Gap
-        when the log cannot vouch for a room: then nothing of it may be called complete. With `folded` the starts are
-        positions that SQL stands at: what is below the epoch or the floor is in SQL, or was never acknowledged to it.
+        when the log cannot vouch for a room: then nothing of it may be called complete. Without `vouch` the
+        starts are not a client's word: what lies below epoch or floor is not missed (SQL has it, or nobody asks).
         """
         rooms = list(starts)
         if not rooms:
             return Page((), until)
         epoch, floor, reads = await retrying(lambda: self._read(rooms, starts, limit), self._deadline_s)
-        if folded:
+        if not vouch:
             reads = {room: replace(read, start=max(read.start, floor)) for room, read in reads.items()}
         elif unvouched := tuple(room for room in rooms if starts[room] < epoch):
             return Gap(unvouched)
@@ -133,13 +133,27 @@ class Reader:
         until = await self.position()
         entries: list[Entry] = []
         while True:
-            page = await self.page({room: after}, until, limit=limit, folded=True)
+            page = await self.page({room: after}, until, limit=limit, vouch=False)
             if isinstance(page, Gap):
                 return page
             entries += page.entries
             if page.upto >= until:
                 return until, entries
             after = page.upto
+
+    async def oldest(self, room: str) -> Position:
+        """The position before the room's oldest entry that is kept: reading after it shows all there is."""
+
+        async def oldest() -> Position:
+            first = await self._client.xrange(self._keys.room(room), count=1)
+            return Position.parse(first[0][1][b"p"]) if first else Position.ZERO
+
+        return await retrying(oldest, self._deadline_s)
+
+    async def has(self, room: str, position: Position) -> bool:
+        """Whether the room has an entry at exactly this position."""
+        key, at = self._keys.room(room), str(position)
+        return bool(await retrying(lambda: self._client.xrange(key, at, at), self._deadline_s))
 
     async def length(self, room: str) -> int:
         """How many entries the room's stream holds."""

@@ -54,6 +54,18 @@ class Rooms:
         newest = await retrying(lambda: self._client.xrevrange(self._keys.room(room), count=count))
         return Position.parse(newest[-1][0]) if len(newest) == count else None
 
+    async def oldest_job_age_s(self) -> float:
+        """Seconds since the oldest room that waits for a worker, or is being folded, was queued; 0 when none is."""
+
+        async def oldest() -> float:
+            pipe = self._client.pipeline(transaction=True)
+            pipe.xrange(self._keys.jobs, count=1)
+            pipe.time()
+            jobs, (seconds, micros) = await pipe.execute()
+            return seconds + micros / 1e6 - Position.parse(jobs[0][0]).ms / 1000 if jobs else 0.0
+
+        return max(await retrying(oldest), 0.0)
+
     async def trim(self, room: str, keep_from: Position) -> int:
         """Drop the room's entries below `keep_from`; forget the room when none is left. Returns how many went.
 

@@ -1,0 +1,79 @@
+"""Emitting: what producers call, over HTTP or from Python. Durable events are appended, ephemeral ones signalled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from app import metrics
+from streams.append import Appended, Appender, NewEntry, Once
+from streams.bus import Bus, Signal
+from streams.errors import LogError
+
+EPHEMERAL_TYPES = frozenset({"typing", "chat:presence"})
+"""`events` types that are worth nothing a moment later: never in the log."""
+
+CALL_TYPES = frozenset(
+    {
+        "confirmation",
+        "input",
+        "execute",
+        "execute:python",
+        "execute:tool",
+        "request:chat:completion",
+        "request:user_input",
+    }
+)
+"""`events` types that want an answer: never in the log, and never with a position, which a page would call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whose message an event belongs to."""
+
+    user_id: str
+    chat_id: str
+    message_id: str | None
+
+
+class Emitter:
+    """Puts events on their way. Everything raises the errors of `Appender.append`."""
+
+    def __init__(self, appender: Appender, bus: Bus) -> None:
+        self._appender = appender
+        self._bus = bus
+
+    async def emit(self, target: Target, kind: str, data: Any, once: Once | None = None) -> Appended | None:
+        """Emit an `events` event of a message: to its owner's sessions, and a copy to the chat's other viewers.
+
+        Returns where it is in the log; None for an ephemeral type, which has no place there.
+        """
+        envelope = {"chat_id": target.chat_id, "message_id": target.message_id, "data": {"type": kind, "data": data}}
+        body = orjson.dumps(envelope)
+        room = f"user:{target.user_id}"
+        if kind in EPHEMERAL_TYPES or kind in CALL_TYPES:
+            await self._bus.publish(Signal(room, "events", body))
+            return None
+        shared = orjson.dumps(envelope | {"user_id": target.user_id, "shared": True})
+        copy = NewEntry(f"chat:{target.chat_id}", "events", shared, skip=room)
+        return await self.append(NewEntry(room, "events", body, once=once, copy=copy))
+
+    async def publish(self, room: str, event: str, data: Any, durable: bool, once: Once | None) -> Appended | None:
+        """Emit any event to a room; returns where it is in the log, None when it is not durable."""
+        body = orjson.dumps(data)
+        if durable:
+            return await self.append(NewEntry(room, event, body, once=once))
+        await self._bus.publish(Signal(room, event, body))
+        return None
+
+    async def append(self, entry: NewEntry) -> Appended:
+        """Append an entry, counted."""
+        try:
+            appended = await self._appender.append(entry)
+        except LogError as fault:
+            metrics.APPENDS.labels(type(fault).__name__).inc()
+            raise
+        metrics.APPENDS.labels("repeated" if appended.repeated else "appended").inc()
+        return appended

@@ -1,0 +1,97 @@
+"""What clients may say: the handlers of client -> server events."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+
+from app import metrics
+from app.auth import BadToken
+from app.gate import Gate
+from app.payloads import BadPayload, ChatEvent, UserJoin, parse, parse_position
+from app.server import Server
+from app.session import Session
+from app.sessions import NodeSessions, Refused, TooManyRooms
+from app.users import Users
+from streams.errors import LogUnavailable
+
+log = logging.getLogger("roomlog.events")
+
+Handler = Callable[[Session, Any], Awaitable[Any]]
+
+
+class Events:
+    """The handlers, one method an event. What one returns is its acknowledgement."""
+
+    def __init__(self, gate: Gate, sessions: NodeSessions, users: Users) -> None:
+        self._gate = gate
+        self._sessions = sessions
+        self._users = users
+
+    def register(self, server: Server) -> None:
+        """Make the server call these handlers."""
+        for event, handler in (
+            ("user-join", self.user_join),
+            ("heartbeat", self.heartbeat),
+            ("events:chat", self.chat),
+        ):
+            server.on(event, self._guarded(handler))
+        server.on("*", self._unknown)
+
+    def _guarded(self, handler: Handler) -> Callable[..., Awaitable[Any]]:
+        """The handler, with its refusals turned into `error {message}` and the acknowledgement `false`."""
+
+        async def handle(sid: str, *args: Any) -> Any:
+            session = self._sessions.by_sid.get(sid)
+            if session is None:
+                return False
+            try:
+                return await handler(session, args[0] if args else None)
+            except BadPayload as fault:
+                metrics.BAD_INPUT.inc()
+                return _complain(session, str(fault))
+            except (Refused, TooManyRooms, BadToken) as fault:
+                return _complain(session, str(fault))
+            except LogUnavailable as fault:
+                log.warning("an event of %s failed: %s", session.sid, fault)
+                return _complain(session, "the server is not ready, try again")
+
+        return handle
+
+    async def _unknown(self, event: str, sid: str, *_args: Any) -> bool:
+        session = self._sessions.by_sid.get(sid)
+        metrics.BAD_INPUT.inc()
+        return _complain(session, f"unknown event {event[:100]!r}") if session is not None else False
+
+    async def user_join(self, session: Session, payload: Any) -> dict[str, str]:
+        """`user-join {auth:{token}}` -> `{id, name}`. A newer token of the same user takes the older one's place."""
+        token = parse(UserJoin, payload or {}).auth.token
+        if token is not None:
+            identity = await self._gate.identify(token)
+            if identity.user_id != session.user_id:
+                raise BadToken("the token is another user's")
+            self._sessions.with_identity(session, identity)
+        await self._users.seen(session.identity)
+        return {"id": session.user_id, "name": session.identity.name}
+
+    async def heartbeat(self, session: Session, payload: Any) -> None:
+        """`heartbeat {}`: the user is active."""
+        await self._users.active(session.user_id)
+
+    async def chat(self, session: Session, payload: Any) -> bool:
+        """`events:chat`: join or leave a chat -> true, or false with an `error` when it is refused."""
+        event = parse(ChatEvent, payload)
+        room = f"chat:{event.chat_id}"
+        if event.data.type == "join":
+            await self._sessions.join(session, room, parse_position(event.after))
+        else:
+            await self._sessions.leave(session, room)
+        return True
+
+
+def _complain(session: Session, message: str) -> bool:
+    session.send("error", orjson.dumps({"message": message}))
+    return False

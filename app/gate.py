@@ -1,0 +1,31 @@
+"""The gate: who may connect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.auth import BadToken, Identity, Tokens
+from app.sessions import Admission, NodeSessions
+from registry.revocation import Revocations
+
+
+class Gate:
+    """Reads tokens and lets their bearers in. `sessions` is set when the node is put together."""
+
+    def __init__(self, tokens: Tokens, revocations: Revocations) -> None:
+        self._tokens = tokens
+        self._revocations = revocations
+        self.sessions: NodeSessions | None = None
+
+    async def identify(self, token: object) -> Identity:
+        """Who the token speaks for. Raises BadToken, also for a revoked one, and LogUnavailable."""
+        identity = self._tokens.read(token)
+        if await self._revocations.revoked([identity.claim]):
+            raise BadToken("the token was revoked")
+        return identity
+
+    async def admit(self, socket: Any, auth: dict[str, Any]) -> Admission:
+        """Let a client in, resumed or new. Raises BadToken and LogUnavailable."""
+        identity = await self.identify(auth.get("token"))
+        assert self.sessions is not None
+        return await self.sessions.admit(identity, socket, auth)

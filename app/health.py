@@ -1,0 +1,63 @@
+"""Whether this node can do its work, with the reasons when it cannot."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from archive.errors import ArchiveError
+from streams.errors import LogError
+from streams.link import Client, health_of
+
+if TYPE_CHECKING:
+    from app.node import Node
+
+TAIL_LAG_S = 4.0
+REPORT_LAG_S = 5.0
+
+
+class Health:
+    """Looks at everything that the node depends on, each time it is asked."""
+
+    def __init__(self, node: Node, client: Client) -> None:
+        self._node = node
+        self._client = client
+        self.closing = False
+
+    async def reasons(self) -> list[str]:
+        """Why this node is not ready; empty when it is."""
+        if self.closing:
+            return ["closing: this node is going away"]
+        return [*await self._log(), *await self._sql()]
+
+    async def _log(self) -> list[str]:
+        node = self._node
+        found = []
+        if node.tail_age_s > TAIL_LAG_S:
+            found.append(f"tail: nothing heard from the log for {node.tail_age_s:.1f} s")
+        if time.monotonic() - node.reported_at > REPORT_LAG_S:
+            found.append("log: writes fail")
+        try:
+            found += await health_of(self._client)
+            found += await self._worker_lag()
+        except LogError as fault:
+            found.append(f"log: {fault}")
+        return found
+
+    async def _worker_lag(self) -> list[str]:
+        lag_s = await self._node.rooms.oldest_job_age_s()
+        if lag_s <= self._node.settings.worker_lag_s:
+            return []
+        return [f"worker: an event has waited {lag_s:.0f} s to be folded; is a worker running?"]
+
+    async def _sql(self) -> list[str]:
+        try:
+            await self._node.archive.ping()
+        except ArchiveError as fault:
+            return [f"sql: {fault}"]
+        return []
+
+    def facts(self) -> dict[str, Any]:
+        """What /readyz shows besides."""
+        node = self._node
+        return {"node": node.name, "position": str(node.hub.position), "connections": len(node.sessions.by_sid)}

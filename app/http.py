@@ -1,0 +1,160 @@
+"""What all HTTP routes share: errors as `{detail, code, retryable}`, who asks, and reading a body."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app import metrics
+from app.auth import BadToken, Identity
+from app.chats import ChatBusy
+from app.payloads import BadPayload, parse
+from archive.errors import ArchiveError
+from streams.append import Once
+from streams.errors import EntryTooLarge, KeyReused, LogUnavailable, RoomFull
+
+if TYPE_CHECKING:
+    from app.node import Node
+
+RETRY_AFTER_S = "1"
+
+
+class ApiError(Exception):
+    """An answer that is not a success. status: the HTTP status. code: a word for programs."""
+
+    def __init__(self, status: int, code: str, detail: str, *, retryable: bool = False, **extra: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.body = {"detail": detail, "code": code, "retryable": retryable, **extra}
+
+
+class Json(Response):
+    """A JSON answer, by orjson."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return orjson.dumps(content)
+
+
+def error_response(error: ApiError) -> Json:
+    headers = {"Retry-After": RETRY_AFTER_S} if error.body["retryable"] else None
+    return Json(error.body, error.status, headers)
+
+
+def translate(fault: Exception) -> ApiError:
+    """The one table of which fault is which answer."""
+    match fault:
+        case ApiError():
+            return fault
+        case BadToken():
+            return ApiError(401, "unauthorized", str(fault))
+        case BadPayload():
+            return ApiError(400, "bad_request", str(fault))
+        case EntryTooLarge():
+            return ApiError(413, "too_large", str(fault))
+        case RoomFull():
+            return ApiError(429, "room_full", str(fault), retryable=True)
+        case KeyReused():
+            return ApiError(422, "idempotency_key_reused", str(fault))
+        case LogUnavailable():
+            return ApiError(503, "log_unavailable", str(fault), retryable=True)
+        case ArchiveError():
+            return ApiError(503, "sql_unavailable", str(fault), retryable=True)
+        case ChatBusy():
+            return ApiError(503, "busy", str(fault), retryable=True)
+        case HTTPException():
+            return ApiError(fault.status_code, "not_found" if fault.status_code == 404 else "http", fault.detail)
+    raise fault
+
+
+async def handle_error(_request: Request, fault: Exception) -> Response:
+    return error_response(translate(fault))
+
+
+FAULTS = (
+    ApiError,
+    BadToken,
+    BadPayload,
+    EntryTooLarge,
+    RoomFull,
+    KeyReused,
+    LogUnavailable,
+    ArchiveError,
+    ChatBusy,
+    HTTPException,
+)
+EXCEPTION_HANDLERS: dict[Any, Callable[[Request, Exception], Awaitable[Response]]] = dict.fromkeys(FAULTS, handle_error)
+
+
+def node_of(request: Request) -> Node:
+    """The node that serves the request."""
+    node: Node = request.app.state.node
+    return node
+
+
+async def identify(request: Request) -> Identity:
+    """Who asks, by the bearer token. Raises BadToken."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    try:
+        if scheme.lower() != "bearer":
+            raise BadToken("a bearer token is required")
+        return await node_of(request).gate.identify(token.strip())
+    except BadToken:
+        metrics.REFUSED.labels("http").inc()
+        raise
+
+
+B = TypeVar("B", bound=BaseModel)
+
+
+async def read_body(request: Request, kind: type[B]) -> B:
+    """The JSON body. Raises BadPayload, and ApiError 413 above the size limit, before it is read whole."""
+    limit = node_of(request).settings.max_message_bytes
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise ApiError(413, "too_large", f"a body may have {limit} bytes")
+        chunks.append(chunk)
+    try:
+        value = orjson.loads(b"".join(chunks) or b"{}")
+    except orjson.JSONDecodeError as fault:
+        raise BadPayload(f"the body is not JSON: {fault.msg}") from fault
+    return parse(kind, value)
+
+
+def once_of(request: Request, identity: Identity) -> Once | None:
+    """The request's Idempotency-Key; it belongs to its user and route."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= 255:
+        raise BadPayload("Idempotency-Key: 1 to 255 characters")
+    ttl_s = node_of(request).settings.idempotency_ttl_s
+    return Once(f"{identity.user_id}:{request.url.path}", key, ttl_s)
+
+
+def number(request: Request, name: str, default: int, low: int, high: int) -> int:
+    """A whole number of the query, within bounds. Raises BadPayload."""
+    raw = request.query_params.get(name)
+    if raw is None:
+        return default
+    if not raw.isdecimal() or not low <= int(raw) <= high:
+        raise BadPayload(f"{name}: a whole number from {low} to {high}")
+    return int(raw)
+
+
+def choice(request: Request, name: str, *values: str) -> str:
+    """A word of the query; the first of the values when it is not given. Raises BadPayload."""
+    raw = request.query_params.get(name, values[0])
+    if raw not in values:
+        raise BadPayload(f"{name}: one of {', '.join(values)}")
+    return raw

@@ -1,0 +1,152 @@
+"""The hub: which feeds are in which rooms of this node, live delivery, and the catch-up that all else is made of.
+
+Join, resume, a slow reader and a node that fell behind are one thing: a feed that is not live reads its rooms from the
+log, from its cut to where the tail stands, again and again, until in one turn of the loop it has reached the tail; then
+it is live. Nothing is buffered for it meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from app import metrics
+from app.feed import Feed
+from streams.entry import Entry, Position
+from streams.replay import Gap, Reader
+from streams.tail import Tail
+
+log = logging.getLogger("roomlog.hub")
+
+
+class HistoryGone(Exception):
+    """The log no longer has everything that the feed is owed."""
+
+    def __init__(self, rooms: Sequence[str]) -> None:
+        super().__init__(f"the log has a gap in {', '.join(rooms[:5])}")
+        self.rooms = tuple(rooms)
+
+
+class Hub:
+    """Rooms and feeds of this node.
+
+    obey: is given the entries of `orders_room`, in order, in the same turn as everything before them was delivered.
+    """
+
+    def __init__(self, reader: Reader, orders_room: str, obey: Callable[[Entry], None]) -> None:
+        self._reader = reader
+        self._orders_room = orders_room
+        self._obey = obey
+        self._members: dict[str, set[Feed]] = {}
+        self.wanted: set[bytes] = {orders_room.encode()}
+        """Names of the rooms that somebody here is in, as the tail asks for them."""
+        self.tail: Tail | None = None
+
+    @property
+    def position(self) -> Position:
+        """Where the tail stands: everything at or below it was handed to the live feeds."""
+        assert self.tail is not None
+        return self.tail.position
+
+    def enter(self, feed: Feed, room: str, after: Position) -> None:
+        """Put a feed into a room: it is owed the room's entries after a position."""
+        feed.rooms[room] = after
+        members = self._members.get(room)
+        if members is None:
+            members = self._members[room] = set()
+            self.wanted.add(room.encode())
+        members.add(feed)
+
+    def leave(self, feed: Feed, room: str) -> bool:
+        """Take a feed out of a room: from this turn on it gets nothing of it. False when it was not in it."""
+        feed.starts.pop(room, None)
+        if feed.rooms.pop(room, None) is None:
+            return False
+        members = self._members[room]
+        members.discard(feed)
+        if not members:
+            del self._members[room]
+            self.wanted.discard(room.encode())
+        return True
+
+    def remove(self, feed: Feed) -> None:
+        """Take a feed out of all its rooms, for good."""
+        feed.live = False
+        feed.closed = True
+        for room in list(feed.rooms):
+            self.leave(feed, room)
+
+    def members(self, room: str) -> Iterable[Feed]:
+        return tuple(self._members.get(room, ()))
+
+    def rooms(self) -> dict[str, int]:
+        """Rooms with members here, and how many."""
+        return {room: len(members) for room, members in self._members.items()}
+
+    def feeds(self) -> set[Feed]:
+        """Every feed that is in a room."""
+        return set().union(*self._members.values())
+
+    def deliver(self, entries: Sequence[Entry], position: Position) -> None:
+        """The tail's delivery: hand entries to the live members of their rooms, in order."""
+        if entries:
+            metrics.DELIVERY_DELAY.observe(max(time.time() - entries[0].position.ms / 1000, 0))
+        for entry in entries:
+            if entry.room == self._orders_room:
+                self._obey(entry)
+            elif not entry.quiet:
+                for feed in self._members.get(entry.room, ()):
+                    if feed.live and entry.position > feed.after:
+                        self._hand_over(feed, entry)
+
+    def _hand_over(self, feed: Feed, entry: Entry) -> None:
+        feed.take(entry)
+        metrics.DELIVERED.inc()
+        if feed.sink.is_full():
+            feed.live = False
+            feed.cut = entry.position
+            metrics.SLOW.inc()
+            feed.on_behind()
+
+    def fall_behind(self, before: Position) -> None:
+        """The tail lost track after `before`: every live feed has to be fed from the log from there."""
+        metrics.REPAIRS.inc()
+        for feed in self.feeds():
+            if feed.live:
+                feed.live = False
+                feed.cut = max(before, feed.after)
+                feed.on_behind()
+
+    async def catch_up(self, feed: Feed) -> None:
+        """Feed a reader from the log until it has reached the tail; then it is live.
+
+        Raises HistoryGone when the log cannot vouch for what the feed is owed, LogUnavailable, or ConnectionError
+        when the reader went away. After any of these the reader must be cut off: it resumes from what it has.
+        """
+        while not feed.closed and not feed.live:
+            await feed.sink.drained()
+            await self.step(feed)
+
+    async def step(self, feed: Feed) -> None:
+        """One step of catching up: hand out one page, or go live if there is none. Raises as `catch_up` does."""
+        until = max(self.position, feed.cut)
+        if all(feed.start_of(room) >= until for room in feed.rooms):
+            feed.starts.clear()
+            feed.live = not feed.closed
+        else:
+            await self._feed_page(feed, until)
+
+    async def _feed_page(self, feed: Feed, until: Position) -> None:
+        starts = {room: start for room in feed.rooms if (start := feed.start_of(room)) < until}
+        page = await self._reader.page(starts, until)
+        if isinstance(page, Gap):
+            raise HistoryGone(page.rooms)
+        for entry in page.entries:
+            start = starts[entry.room]
+            if entry.position > start and entry.room in feed.rooms and not entry.quiet:
+                feed.take(entry)
+                metrics.REPLAYED.inc()
+        feed.cut = max(feed.cut, page.upto)
+        starts = {room: max(start, page.upto) for room, start in feed.starts.items()}
+        feed.starts = {room: start for room, start in starts.items() if start < feed.cut}

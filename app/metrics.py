@@ -1,0 +1,22 @@
+"""Prometheus metrics of a node. Labels are bounded: never a room, a user or a session."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+APPENDS = Counter("roomlog_appends_total", "Entries appended by this node, by outcome.", ["outcome"])
+DELIVERED = Counter("roomlog_delivered_events_total", "Live deliveries of entries to sockets.")
+REPLAYED = Counter("roomlog_replayed_events_total", "Entries handed to sockets from the log, not live.")
+RESUMES = Counter("roomlog_resumes_total", "Sessions that came back, by outcome.", ["outcome"])
+REPAIRS = Counter("roomlog_tail_repairs_total", "Times the tail fell behind the shard's log.")
+SLOW = Counter("roomlog_slow_sockets_total", "Times a socket left live mode because it reads too slowly.")
+REFUSED = Counter("roomlog_auth_failures_total", "Connections and requests refused for their token.", ["where"])
+BAD_INPUT = Counter("roomlog_bad_packets_total", "Client packets refused as malformed.")
+CONNECTIONS = Gauge("roomlog_connections", "Connected sessions.")
+ROOMS = Gauge("roomlog_rooms", "Rooms with members on this node.")
+TAIL_AGE = Gauge("roomlog_tail_age_seconds", "Seconds since the tail last heard from the log.")
+DELIVERY_DELAY = Histogram(
+    "roomlog_delivery_delay_seconds",
+    "From the append's position to the tail's delivery, by the shard's clock; one sample a batch.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)

@@ -1,0 +1,198 @@
+"""A node: everything that one `uvicorn app.main:app` process is made of, put together, and its tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from app import __version__, metrics
+from app.access import Access
+from app.auth import Tokens
+from app.chats import Chats
+from app.emitter import Emitter
+from app.events import Events
+from app.folded import FoldedWaiter
+from app.gate import Gate
+from app.health import Health
+from app.hub import Hub
+from app.manager import Manager
+from app.orders import Orders
+from app.server import Server
+from app.session import Session
+from app.sessions import Limits, NodeSessions
+from app.settings import Settings
+from app.users import Users
+from archive.store import Archive
+from registry.activity import Activity
+from registry.members import MEMBER_TTL_S, Members
+from registry.nodes import Nodes
+from registry.owners import Owners
+from registry.revocation import Revocations
+from registry.sessions import Sessions as Records
+from streams.append import Appender
+from streams.bus import Bus
+from streams.errors import LogUnavailable
+from streams.keys import CONTROL_ROOM
+from streams.link import Link
+from streams.replay import Reader
+from streams.rooms import Rooms
+from streams.tail import Tail
+
+log = logging.getLogger("roomlog.node")
+
+REPORT_S = 1.0
+"""How often a node reports itself and looks for revoked tokens: half of the two seconds that revocation may take."""
+
+
+class Node:
+    """The parts of a node. Nothing runs before `running()`.
+
+    link: the log's server. archive: the database, opened by the caller. secret: what signs the tokens.
+    """
+
+    def __init__(self, settings: Settings, link: Link, archive: Archive, secret: str) -> None:
+        self.settings = settings
+        self.name = f"node-{secrets.token_hex(4)}"
+        self.link = link
+        self.archive = archive
+        client = link.client(connections=32)
+        keys = link.keys
+        self.reader = Reader(link, client)
+        self.appender = Appender(
+            link,
+            room_cap=settings.room_cap,
+            log_length=settings.shard_log_length,
+            entry_bytes=settings.max_message_bytes,
+        )
+        self.nodes = Nodes(keys, client)
+        self.rooms = Rooms(link, client)
+        self.owners = Owners(keys, client, archive.owner, settings.retention_s)
+        self.access = Access(self.owners)
+        self.revocations = Revocations(keys, client)
+        self.gate = Gate(Tokens(secret), self.revocations)
+        self.orders = Orders(self.appender, self.nodes, self._disconnect, self.spawn)
+        self.hub = Hub(self.reader, CONTROL_ROOM, self.orders.obey)
+        self.tail = self.hub.tail = Tail(
+            link, self.hub.wanted, self.hub.deliver, self._fall_behind, self._new_epoch, settings.tail_pause_ms / 1000
+        )
+        records = Records(keys, client, settings.session_ttl_s)
+        limits = Limits(settings.session_rooms, settings.send_queue_packets)
+        self.sessions = NodeSessions(
+            self.name, self.hub, records, Members(keys, client), self.reader, self.access, limits, self.spawn
+        )
+        self.gate.sessions = self.orders.sessions = self.sessions
+        self.bus = Bus(link, client, self.sessions.signal)
+        self.emitter = Emitter(self.appender, self.bus)
+        manager = Manager()
+        manager.wire(self.sessions, self.emitter, self.bus, self.orders)
+        self.server = Server(settings, manager, self.gate, self.sessions)
+        self.users = Users(archive, Activity(keys, client))
+        Events(self.gate, self.sessions, self.users).register(self.server)
+        self.folded = FoldedWaiter(self.rooms)
+        self.chats = Chats(archive, self.reader, self.owners)
+        self.health = Health(self, client)
+        self._tasks: asyncio.TaskGroup | None = None
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run work in the node's task group; a fault in it stops the node visibly."""
+        assert self._tasks is not None
+        return self._tasks.create_task(work)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The node at work. A task that dies ends the process: SIGTERM to itself, with the fault logged."""
+        await self.tail.start()
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            loops = [
+                tasks.create_task(work, name=name)
+                for name, work in (
+                    ("append", self.appender.run()),
+                    ("tail", self.tail.run()),
+                    ("bus", self.bus.run()),
+                    ("report", self._report_forever()),
+                    ("refresh", self._refresh_forever()),
+                    ("folded", self.folded.run()),
+                )
+            ]
+            await self.report()
+            try:
+                yield
+            finally:
+                await self._stop(loops)
+
+    async def _stop(self, loops: list[asyncio.Task[None]]) -> None:
+        await self.appender.drain()
+        with contextlib.suppress(LogUnavailable):
+            await self.nodes.leave(self.name)
+        for session in list(self.sessions.by_sid.values()):
+            await self.sessions.gone(session, for_good=False)
+        for task in loops:
+            task.cancel()
+
+    def _fall_behind(self, before: Any, now: Any) -> None:
+        log.error("the tail fell behind the shard's log at %s, reading rooms instead", before)
+        self.hub.fall_behind(before)
+        self.spawn(self._obey_missed(before, now))
+
+    async def _obey_missed(self, before: Any, now: Any) -> None:
+        """Carry out the orders that the tail did not see."""
+        while before < now:
+            page = await self.reader.page({CONTROL_ROOM: before}, now, vouch=False)
+            for entry in getattr(page, "entries", ()):
+                self.orders.obey(entry)
+            before = getattr(page, "upto", now)
+
+    def _new_epoch(self, position: Any) -> None:
+        log.warning("the log's server restarted or was replaced: new epoch at %s, clients reload", position)
+        self.sessions.reset_all(position)
+
+    def _disconnect(self, session: Session) -> None:
+        self.server.disconnect_now(session)
+        self.spawn(self.server.finish(session))
+
+    async def report(self) -> None:
+        """Report this node to the others. Raises LogUnavailable."""
+        await self.nodes.report(
+            self.name, self.hub.position, version=__version__, connections=len(self.sessions.by_sid)
+        )
+        self.reported_at = time.monotonic()
+
+    async def _report_forever(self) -> None:
+        while True:
+            try:
+                await self.report()
+                await self._disconnect_revoked()
+            except LogUnavailable as fault:
+                log.warning("this node could not report itself: %s", fault)
+            metrics.ROOMS.set(len(self.hub.wanted))
+            metrics.TAIL_AGE.set(self.tail_age_s)
+            await asyncio.sleep(REPORT_S)
+
+    @property
+    def tail_age_s(self) -> float:
+        """Seconds since the tail last heard from the log; about 1 is normal on a quiet one."""
+        return asyncio.get_running_loop().time() - self.tail.read_at
+
+    async def _disconnect_revoked(self) -> None:
+        claims = {session.identity.claim for session in self.sessions.by_sid.values()}
+        revoked = await self.revocations.revoked(list(claims))
+        if revoked:
+            for session in list(self.sessions.by_sid.values()):
+                if session.identity.claim in revoked:
+                    log.info("session %s is disconnected: its token was revoked", session.sid)
+                    self._disconnect(session)
+
+    async def _refresh_forever(self) -> None:
+        while True:
+            await asyncio.sleep(min(MEMBER_TTL_S, self.settings.session_ttl_s) / 3)
+            try:
+                await self.sessions.refresh()
+            except LogUnavailable as fault:
+                log.warning("session records were not refreshed: %s", fault)

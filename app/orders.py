@@ -1,0 +1,99 @@
+"""Orders to all nodes: durable entries of a room that only nodes read, obeyed in the log's order.
+
+Because they stand in the same order as the events, an order takes effect between the same two events on every node.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import orjson
+
+from app.session import Session
+from app.sessions import NodeSessions
+from registry.nodes import Nodes
+from streams.append import Appender, NewEntry
+from streams.entry import Entry, Position
+from streams.errors import LogUnavailable
+from streams.keys import CONTROL_ROOM
+
+log = logging.getLogger("roomlog.orders")
+
+
+class Orders:
+    """Gives orders, and obeys those of the log.
+
+    disconnect: ends a session of this node with a server disconnect. spawn: runs a coroutine in the node's tasks.
+    """
+
+    def __init__(
+        self, appender: Appender, nodes: Nodes, disconnect: Callable[[Session], None], spawn: Callable[[Any], Any]
+    ) -> None:
+        self._appender = appender
+        self._nodes = nodes
+        self._disconnect = disconnect
+        self._spawn = spawn
+        self.sessions: NodeSessions | None = None
+
+    async def leave_room(self, room: str, user_ids: Iterable[str]) -> None:
+        """Take all sessions of the users out of a room. When it returns, no node delivers it to them any more."""
+        await self._order({"do": "leave", "room": room, "users": sorted(user_ids)})
+
+    async def enter_room(self, room: str, user_ids: Iterable[str]) -> None:
+        """Put all sessions of the users into a room, on every node, before it returns."""
+        await self._order({"do": "enter", "room": room, "users": sorted(user_ids)})
+
+    async def disconnect_user(self, user_id: str) -> None:
+        """Disconnect all sessions of a user for good, on every node, before it returns."""
+        await self._order({"do": "disconnect", "users": [user_id]})
+
+    async def disconnect_session(self, sid: str) -> None:
+        """Disconnect one session for good, on whichever node it is."""
+        await self._order({"do": "disconnect", "sids": [sid]})
+
+    async def move_session(self, sid: str, room: str, into: bool) -> None:
+        """Put one session into a room or take it out, on whichever node it is."""
+        await self._order({"do": "enter" if into else "leave", "room": room, "sids": [sid]})
+
+    async def _order(self, order: dict[str, Any]) -> None:
+        """Raises LogUnavailable when the log, or a living node, does not answer in time."""
+        appended = await self._appender.append(NewEntry(CONTROL_ROOM, "order", orjson.dumps(order)))
+        await self._nodes.passed(appended.position)
+
+    def obey(self, entry: Entry) -> None:
+        """Carry out an order in this turn of the loop; its records follow in the background."""
+        order = orjson.loads(entry.data)
+        for session in self._meant(order):
+            if order["do"] == "disconnect":
+                self._disconnect(session)
+            elif order["do"] == "leave":
+                self._leave(session, order["room"])
+            elif order["do"] == "enter":
+                self._enter(session, order["room"], entry.position)
+
+    def _meant(self, order: dict[str, Any]) -> list[Session]:
+        assert self.sessions is not None
+        sessions = [s for sid in order.get("sids", ()) if (s := self.sessions.by_sid.get(sid)) is not None]
+        for user_id in order.get("users", ()):
+            sessions += self.sessions.by_user.get(user_id, ())
+        return sessions
+
+    def _leave(self, session: Session, room: str) -> None:
+        assert self.sessions is not None
+        self.sessions.hub.leave(session.feed, room)
+        self._spawn(_logged(self.sessions.leave(session, room)))
+
+    def _enter(self, session: Session, room: str, position: Position) -> None:
+        assert self.sessions is not None
+        if room not in session.feed.rooms:
+            self.sessions.hub.enter(session.feed, room, position)
+        self._spawn(_logged(self.sessions.note(session, room, position)))
+
+
+async def _logged(change: Any) -> None:
+    try:
+        await change
+    except LogUnavailable as fault:
+        log.error("a membership change is not in the session's record, resume will decide anew: %s", fault)

@@ -1,0 +1,94 @@
+"""What clients send, parsed at the edge: from here on there are only values of known shape."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+
+from streams.entry import Position
+
+
+class BadPayload(Exception):
+    """The payload is not of the shape that the event or route takes. The text says what is wrong, without values."""
+
+
+def _printable(value: object) -> object:
+    if isinstance(value, str) and not value.isprintable():
+        raise ValueError("must not hold control characters")
+    return value
+
+
+Name = Annotated[str, Field(min_length=1, max_length=256), BeforeValidator(_printable)]
+"""An id: of a chat, a message, a user."""
+
+
+class Auth(BaseModel):
+    token: str | None = None
+
+
+class UserJoin(BaseModel):
+    auth: Auth = Auth()
+
+
+class ChatEventData(BaseModel):
+    type: Literal["join", "leave"]
+
+
+class ChatEvent(BaseModel):
+    """`events:chat`: join or leave a chat; `after` is the position of a snapshot, whose follow-ups come first."""
+
+    chat_id: Name
+    data: ChatEventData
+    after: str | None = None
+
+
+class NewChat(BaseModel):
+    """Body of POST /api/v1/chats/new. The nested `chat` is what Open WebUI's page sends."""
+
+    title: str | None = Field(None, max_length=1000)
+    chat: dict[str, Any] | None = None
+
+
+class MessageEvent(BaseModel):
+    """Body of POST /api/v1/chats/{id}/messages/{mid}/event."""
+
+    type: str = Field(min_length=1, max_length=200)
+    data: Any = None
+
+
+class MessageContent(BaseModel):
+    """Body of POST /api/v1/chats/{id}/messages/{mid}."""
+
+    content: str
+
+
+class RoomEvent(BaseModel):
+    """Body of POST /api/v1/rooms/{room}/events."""
+
+    event: str = Field(min_length=1, max_length=200)
+    data: Any = None
+    durable: bool = True
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def parse(kind: type[M], payload: object) -> M:
+    """Read a payload. Raises BadPayload."""
+    try:
+        return kind.model_validate(payload)
+    except ValidationError as fault:
+        first = fault.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "payload"
+        raise BadPayload(f"{place}: {first['msg']}") from fault
+
+
+def parse_position(text: str | None) -> Position | None:
+    """A position that a client gave, or None. Raises BadPayload."""
+    if text is None:
+        return None
+    try:
+        return Position.parse(text)
+    except ValueError as fault:
+        raise BadPayload(str(fault)) from fault

@@ -1,0 +1,102 @@
+"""Chats and the events of their messages."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.auth import Identity
+from app.emitter import Target
+from app.http import ApiError, Json, choice, identify, node_of, once_of, read_body
+from app.node import Node
+from app.payloads import BadPayload, MessageContent, MessageEvent, NewChat
+from streams.append import Appended
+
+
+async def create(request: Request) -> Response:
+    """Create a chat of the asking user; answers it as GET does."""
+    node, identity = node_of(request), await identify(request)
+    body = await read_body(request, NewChat)
+    chat_id = str(uuid.uuid4())
+    await node.owners.claim(chat_id, identity.user_id)
+    appended = await node.emitter.emit(Target(identity.user_id, chat_id, None), "chat:new", _seed(body))
+    await _acknowledge(request, node, identity.user_id, appended)
+    return Json(await node.chats.wire(chat_id))
+
+
+def _seed(body: NewChat) -> dict[str, Any]:
+    """What a new chat begins with; the page of Open WebUI sends title and history inside `chat`."""
+    sent = body.chat or {}
+    title = body.title or sent.get("title")
+    history = sent.get("history") or {}
+    if not isinstance(title, str | None) or not isinstance(history, dict):
+        raise BadPayload("chat: title must be a string and history an object")
+    seed = {"title": title or "New Chat", "messages": history.get("messages"), "currentId": history.get("currentId")}
+    return {name: value for name, value in seed.items() if value}
+
+
+async def read(request: Request) -> Response:
+    """A chat with everything up to its `position`, folded or not."""
+    node, identity = node_of(request), await identify(request)
+    chat_id = request.path_params["chat_id"]
+    if not await node.access.may_read_chat(identity, chat_id):
+        raise _unknown(chat_id)
+    wire = await node.chats.wire(chat_id)
+    if wire is None:
+        raise _unknown(chat_id)
+    return Json(wire)
+
+
+async def emit(request: Request) -> Response:
+    """Emit an event of a message; answers its position when the log (or, with ack=sql, the database) has it."""
+    node, identity = node_of(request), await identify(request)
+    body = await read_body(request, MessageEvent)
+    owner = await _owner(node, identity, request.path_params["chat_id"])
+    once = once_of(request, identity)
+    appended = await node.emitter.emit(_target(request, owner), body.type, body.data, once)
+    await _acknowledge(request, node, owner, appended)
+    return Json({"position": str(appended.position) if appended else None})
+
+
+async def replace(request: Request) -> Response:
+    """Set a message's content; answers the chat."""
+    node, identity = node_of(request), await identify(request)
+    body = await read_body(request, MessageContent)
+    owner = await _owner(node, identity, request.path_params["chat_id"])
+    appended = await node.emitter.emit(
+        _target(request, owner), "chat:message", {"content": body.content}, once_of(request, identity)
+    )
+    await _acknowledge(request, node, owner, appended)
+    return Json(await node.chats.wire(request.path_params["chat_id"]))
+
+
+def _target(request: Request, owner: str) -> Target:
+    message_id = request.path_params["message_id"]
+    if not message_id.isprintable() or len(message_id) > 256:
+        raise BadPayload("message id: at most 256 printable characters")
+    return Target(owner, request.path_params["chat_id"], message_id)
+
+
+async def _owner(node: Node, identity: Identity, chat_id: str) -> str:
+    """The chat's owner, if the asking user may write to it. Raises ApiError 404."""
+    owner = await node.owners.of(chat_id)
+    if owner is None or not (identity.may_serve or owner == identity.user_id):
+        raise _unknown(chat_id)
+    return owner
+
+
+async def _acknowledge(request: Request, node: Node, owner: str, appended: Appended | None) -> None:
+    """Wait as long as the query's `ack` asks. Raises ApiError 504 when the fold does not come in time."""
+    if choice(request, "ack", "log", "sql") == "log" or appended is None:
+        return
+    if not await node.folded.wait(f"user:{owner}", appended.position, node.settings.sql_wait_s):
+        position = str(appended.position)
+        raise ApiError(504, "not_folded", "in the log, but not folded in time", retryable=True, position=position)
+
+
+def _unknown(chat_id: str) -> ApiError:
+    """The same answer for a chat that is not there and one that is somebody else's: nothing leaks."""
+    return ApiError(404, "not_found", f"there is no chat {chat_id[:100]} for you")

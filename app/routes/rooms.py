@@ -1,0 +1,104 @@
+"""A room's log over HTTP: list it, follow it, publish to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from app.auth import Identity
+from app.follow import Follower
+from app.http import ApiError, Json, identify, node_of, number, once_of, read_body
+from app.manager import ROOM_KINDS
+from app.node import Node
+from app.payloads import BadPayload, RoomEvent, parse_position
+from streams.entry import Entry, Position
+from streams.replay import Gap
+
+
+async def _room(request: Request, node: Node, identity: Identity) -> str:
+    """The room of the path, if the asking user may read it. Raises ApiError 404."""
+    room: str = request.path_params["room"]
+    if len(room) > 512 or not room.isprintable() or not await node.access.may_list(identity, room):
+        raise ApiError(404, "not_found", f"there is no room {room[:100]} for you")
+    return room
+
+
+async def events(request: Request) -> Response:
+    """What was appended after a position, oldest first. Without `after`: from the oldest that is kept."""
+    node, identity = node_of(request), await identify(request)
+    room = await _room(request, node, identity)
+    limit = number(request, "limit", 100, 1, 1000)
+    after = parse_position(request.query_params.get("after"))
+    until = await node.reader.position()
+    whole = after is None or after == Position.ZERO
+    start = await node.reader.oldest(room) if whole or after is None else after
+    page = await node.reader.page({room: start}, until, limit=limit, vouch=not whole)
+    if isinstance(page, Gap):
+        raise _gone(room, until)
+    entries = page.entries[:limit]
+    upto = entries[-1].position if len(page.entries) > limit else page.upto
+    body = [
+        {"position": str(e.position), "event": e.event, "data": orjson.Fragment(e.data)} for e in entries if not e.quiet
+    ]
+    return Json({"room": room, "events": body, "next": str(upto), "complete": upto >= until})
+
+
+def _gone(room: str, position: Position) -> ApiError:
+    """What is no longer in the log: where the state is instead."""
+    kind, _, name = room.partition(":")
+    snapshot = f"/api/v1/chats/{name}" if kind == "chat" else None
+    detail = "the log no longer has everything after this position; read the snapshot"
+    return ApiError(410, "gone", detail, error=detail, snapshot=snapshot, position=str(position))
+
+
+async def stream(request: Request) -> Response:
+    """The same as Server-Sent Events (https://html.spec.whatwg.org/#server-sent-events), and on and on."""
+    node, identity = node_of(request), await identify(request)
+    room = await _room(request, node, identity)
+    given = request.headers.get("last-event-id") or request.query_params.get("after")
+    after = parse_position(given)
+    follower = Follower(node.hub, room, node.hub.position if after is None else after)
+    try:
+        gap = after is not None and isinstance(
+            await node.reader.page({room: after}, max(after, node.hub.position), limit=1), Gap
+        )
+        if gap or (after is not None and after > await node.reader.position()):
+            raise _gone(room, node.hub.position)
+    except BaseException:
+        follower.close()
+        raise
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_events(follower), media_type="text/event-stream", headers=headers)
+
+
+async def _events(follower: Follower) -> AsyncIterator[bytes]:
+    try:
+        yield b": following\n\n"
+        async for entry in follower.entries():
+            yield b": still here\n\n" if entry is None else _event(entry)
+    finally:
+        follower.close()
+
+
+def _event(entry: Entry) -> bytes:
+    name = entry.event.replace("\n", " ").replace("\r", " ").encode()
+    data = entry.data.replace(b"\r", b"").replace(b"\n", b"\ndata: ")
+    return b"id: %s\nevent: %s\ndata: %s\n\n" % (str(entry.position).encode(), name, data)
+
+
+async def publish(request: Request) -> Response:
+    """Publish an event to a room, durable or not. For services and admins."""
+    node, identity = node_of(request), await identify(request)
+    if not identity.may_serve:
+        raise ApiError(403, "forbidden", "only services may publish")
+    room: str = request.path_params["room"]
+    if not room.startswith(ROOM_KINDS) or room.endswith(":") or len(room) > 512 or not room.isprintable():
+        raise BadPayload(f"room: one of {', '.join(kind + '{id}' for kind in ROOM_KINDS)}")
+    body = await read_body(request, RoomEvent)
+    appended = await node.emitter.publish(room, body.event, body.data, body.durable, once_of(request, identity))
+    answer: dict[str, Any] = {"position": str(appended.position) if appended else None}
+    return Json(answer)

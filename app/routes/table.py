@@ -1,0 +1,135 @@
+"""Every HTTP route, once: the router and the OpenAPI document are both made from this table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app import __version__
+from app.http import Json
+from app.payloads import MessageContent, MessageEvent, NewChat, RoomEvent
+from app.routes import chats, rooms, status
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """method, path: as Starlette has them. body: model of the JSON body. query: names of query parameters.
+
+    open: needs no token. answers: statuses besides 200 and their meaning.
+    """
+
+    method: str
+    path: str
+    endpoint: Endpoint
+    body: type[BaseModel] | None = None
+    query: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    open: bool = False
+    answers: tuple[tuple[int, str], ...] = ()
+
+
+_WRITE = ((404, "No such chat for you"), (429, "The room is full; retry"), (503, "The log does not answer; retry"))
+_FOLD = (*_WRITE, (504, "In the log, not folded in time"))
+_GONE = ((404, "No such room for you"), (410, "Past the retention: {error, snapshot, position}"))
+_EVENT = "/api/v1/chats/{chat_id}/messages/{message_id}/event"
+
+OPERATIONS = (
+    Operation("POST", "/api/v1/chats/new", chats.create, NewChat, ("ack",), answers=_FOLD),
+    Operation("GET", "/api/v1/chats/{chat_id}", chats.read, answers=_WRITE[:1]),
+    Operation("POST", _EVENT, chats.emit, MessageEvent, ("ack",), ("Idempotency-Key",), answers=_FOLD),
+    Operation(
+        "POST",
+        "/api/v1/chats/{chat_id}/messages/{message_id}",
+        chats.replace,
+        MessageContent,
+        ("ack",),
+        ("Idempotency-Key",),
+        answers=_FOLD,
+    ),
+    Operation("GET", "/api/v1/rooms/{room}/events", rooms.events, query=("after", "limit"), answers=_GONE),
+    Operation(
+        "GET", "/api/v1/rooms/{room}/events/stream", rooms.stream, None, ("after",), ("Last-Event-ID",), False, _GONE
+    ),
+    Operation(
+        "POST", "/api/v1/rooms/{room}/events", rooms.publish, RoomEvent, (), ("Idempotency-Key",), answers=_WRITE[1:]
+    ),
+    Operation("GET", "/api/version", status.version, open=True),
+    Operation("GET", "/api/config", status.config, open=True),
+    Operation("GET", "/livez", status.livez, open=True),
+    Operation("GET", "/readyz", status.readyz, open=True, answers=((503, "Not ready: {reasons}"),)),
+    Operation("GET", "/metrics", status.metrics, open=True),
+)
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI 3.1 document of these routes."""
+    schemas: dict[str, Any] = {}
+    paths: dict[str, Any] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _describe(operation, schemas)
+    bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Roomlog", "version": __version__},
+        "paths": paths,
+        "components": {"schemas": schemas | {"Error": _ERROR}, "securitySchemes": {"bearer": bearer}},
+    }
+
+
+_ERROR = {
+    "type": "object",
+    "properties": {"detail": {"type": "string"}, "code": {"type": "string"}, "retryable": {"type": "boolean"}},
+    "required": ["detail", "code", "retryable"],
+}
+
+
+def _describe(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
+    names = [("path", name, True) for name in re.findall(r"\{(\w+)\}", operation.path)]
+    names += [("query", name, False) for name in operation.query]
+    names += [("header", name, False) for name in operation.headers]
+    string = {"type": "string"}
+    parameters = [{"in": place, "name": name, "required": must, "schema": string} for place, name, must in names]
+    refused = () if operation.open else ((401, "The token is missing or not valid"),)
+    malformed = () if operation.open else ((400, "Malformed"),)
+    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    responses: dict[str, Any] = {"200": {"description": "Done"}}
+    for status_code, meaning in (*malformed, *refused, *operation.answers):
+        responses[str(status_code)] = {"description": meaning, "content": error}
+    described: dict[str, Any] = {
+        "summary": (operation.endpoint.__doc__ or "").strip().splitlines()[0],
+        "parameters": parameters,
+        "responses": responses,
+        "security": [] if operation.open else [{"bearer": []}],
+    }
+    if operation.body is not None:
+        name = operation.body.__name__
+        schema = operation.body.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= schema.pop("$defs", {}) | {name: schema}
+        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+        described["requestBody"] = {"required": True, "content": content}
+    return described
+
+
+async def openapi(_request: Request) -> Response:
+    return Json(document())
+
+
+def routes(prefix: str) -> list[Route]:
+    """The router's routes below a prefix, without it; those with no prefix are not below /api."""
+    if prefix:
+        return [_route(o, o.path.removeprefix(prefix)) for o in OPERATIONS if o.path.startswith(prefix + "/")]
+    own = [_route(o, o.path) for o in OPERATIONS if not o.path.startswith("/api/")]
+    return [*own, Route("/openapi.json", openapi, methods=["GET"])]
+
+
+def _route(operation: Operation, path: str) -> Route:
+    return Route(path, operation.endpoint, methods=[operation.method])

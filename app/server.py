@@ -1,0 +1,145 @@
+"""The Socket.IO server: python-socketio's, with connection state recovery.
+
+What is ours: the CONNECT handshake (`{sid, pid}`, resume), the end of a session, and that a malformed packet gets an
+answer instead of a stack trace. Protocol: https://socket.io/docs/v4/connection-state-recovery
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import orjson
+import socketio
+from engineio import packet as eio_packet
+from socketio import packet
+
+from app import codec, metrics
+from app.auth import BadToken
+from app.gate import Gate
+from app.session import Session
+from app.sessions import Admission, NodeSessions, reset_payload
+from app.settings import Settings
+from streams.errors import LogUnavailable
+
+log = logging.getLogger("roomlog.server")
+
+
+class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has no types
+    """gate: decides who gets in. sessions: the node's sessions."""
+
+    def __init__(self, settings: Settings, manager: socketio.AsyncManager, gate: Gate, sessions: NodeSessions) -> None:
+        websocket = settings.enable_websocket_support
+        super().__init__(
+            async_mode="asgi",
+            client_manager=manager,
+            json=codec,
+            async_handlers=False,  # a client's events are handled one after another: its queue is its socket
+            transports=["polling", "websocket"] if websocket else ["polling"],
+            allow_upgrades=websocket,
+            ping_interval=settings.websocket_server_ping_interval,
+            ping_timeout=settings.websocket_server_ping_timeout,
+            max_http_buffer_size=settings.max_message_bytes,
+            cors_allowed_origins=settings.origins,
+            logger=settings.websocket_server_logging,
+            engineio_logger=settings.websocket_server_engineio_logging,
+        )
+        self._gate = gate
+        self._sessions = sessions
+        self._always = settings.always_connect
+        self.by_connection: dict[str, Session] = {}
+        """Engine.IO session id -> session."""
+
+    async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
+        """Answer a CONNECT packet."""
+        if (namespace or "/") != "/":
+            await self._refuse(eio_sid, namespace, "Unable to connect: there is only the namespace /")
+            return
+        if eio_sid in self.by_connection or self.manager.sid_from_eio_sid(eio_sid, "/") is not None:
+            await self._refuse(eio_sid, namespace, "Unable to connect: connected already")
+            return
+        auth = data if isinstance(data, dict) else {}
+        socket = self.eio.sockets.get(eio_sid)
+        if socket is None:
+            return
+        try:
+            admission = await self._gate.admit(socket, auth)
+        except BadToken as fault:
+            metrics.REFUSED.labels("connect").inc()
+            await self._turn_away(eio_sid, str(fault))
+            return
+        except LogUnavailable as fault:
+            log.warning("a client was refused: %s", fault)
+            await self._refuse(eio_sid, namespace, "The server is not ready, try again")
+            return
+        if socket.closed:
+            await self._sessions.gone(admission.session, for_good=False)
+            return
+        await self._welcome(eio_sid, admission)
+
+    async def _welcome(self, eio_sid: str, admission: Admission) -> None:
+        session = admission.session
+        if self.manager.is_connected(session.sid, "/"):
+            self.by_connection.pop(self.manager.eio_sid_from_sid(session.sid, "/"), None)
+            await self.manager.disconnect(session.sid, "/")
+        self.by_connection[eio_sid] = session
+        self.manager.admit(session.sid, eio_sid)
+        ids = {"sid": session.sid, "pid": session.pid} if session.pid else {"sid": session.sid}
+        self._put(session.socket, self.packet_class(packet.CONNECT, ids, namespace="/"))
+        if admission.reset is not None:
+            session.send("room:reset", reset_payload(admission.reset, self._sessions.hub.position))
+        self._sessions.start_feeding(session)
+
+    async def _turn_away(self, eio_sid: str, reason: str) -> None:
+        """A client without a good token: refused, or (ALWAYS_CONNECT) connected into no room."""
+        if not self._always:
+            await self._refuse(eio_sid, "/", reason)
+            return
+        sid = await self.manager.connect(eio_sid, "/")
+        await self._send_packet(eio_sid, self.packet_class(packet.CONNECT, {"sid": sid}, namespace="/"))
+
+    async def _refuse(self, eio_sid: str, namespace: str | None, reason: str) -> None:
+        data = {"message": reason}
+        await self._send_packet(eio_sid, self.packet_class(packet.CONNECT_ERROR, data=data, namespace=namespace))
+
+    def _put(self, socket: Any, pkt: packet.Packet) -> None:
+        socket.queue.put_nowait(eio_packet.Packet(eio_packet.MESSAGE, pkt.encode()))
+
+    def disconnect_now(self, session: Session) -> None:
+        """Say goodbye (DISCONNECT packet) and take the session off the books, in this turn of the loop."""
+        self._sessions.forget(session)
+        self._put(session.socket, self.packet_class(packet.DISCONNECT, namespace="/"))
+
+    async def finish(self, session: Session) -> None:
+        """After `disconnect_now`: delete the record, close the link."""
+        self.by_connection.pop(session.socket.sid, None)
+        await self.manager.disconnect(session.sid, "/")
+        await self._sessions.gone(session, for_good=True)
+        await session.socket.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
+
+    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        try:
+            await super()._handle_eio_message(eio_sid, data)
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as fault:
+            metrics.BAD_INPUT.inc()
+            self._binary_packet.pop(eio_sid, None)
+            log.info("connection %s sent a malformed packet: %s", eio_sid, type(fault).__name__)
+            session = self.by_connection.get(eio_sid)
+            if session is not None:
+                session.send("error", orjson.dumps({"message": "malformed packet"}))
+
+    async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: Any) -> None:  # noqa: A002
+        if not isinstance(data, list) or not data or not isinstance(data[0], str):
+            raise ValueError("an event needs a name")
+        await super()._handle_event(eio_sid, namespace, id, data)
+
+    async def _handle_disconnect(self, eio_sid: str, namespace: str | None, reason: str | None = None) -> None:
+        """The client said goodbye (DISCONNECT packet), or the link ended (`reason` of Engine.IO)."""
+        session = self.by_connection.pop(eio_sid, None)
+        if session is not None:
+            for_good = reason == self.reason.CLIENT_DISCONNECT and not session.socket.closing
+            await self._sessions.gone(session, for_good)
+        sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
+        self._binary_packet.pop(eio_sid, None)
+        if sid is not None:
+            await self.manager.disconnect(sid, namespace or "/")

@@ -1,0 +1,70 @@
+"""A session: one connected Socket.IO client of this node."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from app.auth import Identity
+from app.feed import Feed
+from app.packets import Framer, event_packet
+from registry.sessions import Replay
+from streams.entry import Entry, Position
+
+_POLL_S = 0.02
+
+
+class SocketSink:
+    """Hands entries to an Engine.IO socket's send queue, whatever its transport is."""
+
+    def __init__(self, socket: Any, framer: Framer, with_positions: bool, limit: int) -> None:
+        self._socket = socket
+        self._framer = framer
+        self._with_positions = with_positions
+        self._limit = limit
+
+    def write(self, entry: Entry) -> None:
+        self._socket.queue.put_nowait(self._framer.packet(entry, self._with_positions))
+
+    def is_full(self) -> bool:
+        return bool(self._socket.queue.qsize() >= self._limit)
+
+    async def drained(self) -> None:
+        """Engine.IO's queue has no event for it, so it is looked at every 20 ms while a reader is behind."""
+        while True:
+            if self._socket.closed:
+                raise ConnectionError("the socket is closed")
+            if self._socket.queue.qsize() <= self._limit // 2:
+                return
+            await asyncio.sleep(_POLL_S)
+
+
+class Session:
+    """One connected client.
+
+    sid: its public id. pid: its private id, by which it can come back; "" when it opted out of resume.
+    connection: `node/engine sid`, what the session record names as its holder.
+    lock: held while the session's rooms change, so that record and membership change together.
+    """
+
+    def __init__(
+        self, sid: str, pid: str, identity: Identity, node: str, socket: Any, framer: Framer, cut: Position, limit: int
+    ) -> None:
+        self.sid = sid
+        self.pid = pid
+        self.identity = identity
+        self.socket = socket
+        self.connection = f"{node}/{socket.sid}"
+        self.feed = Feed(SocketSink(socket, framer, bool(pid), limit), sid, cut, f"user:{identity.user_id}")
+        self.lock = asyncio.Lock()
+        self.replays: tuple[Replay, ...] = ()
+        self.feeding: asyncio.Task[None] | None = None
+
+    @property
+    def user_id(self) -> str:
+        return self.identity.user_id
+
+    def send(self, event: str, data: bytes) -> None:
+        """Send an ephemeral event to this client: no position, never replayed. Dropped when it reads too slowly."""
+        if not self.socket.closed and not self.feed.sink.is_full():
+            self.socket.queue.put_nowait(event_packet(event, data))
