@@ -47,17 +47,25 @@ def open_pool(
         await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)  # compare-and-set waits, then looks again
         await connection.execute(_SESSION, [str(statement_timeout_ms)])
 
-    return AsyncConnectionPool(
+    async def check(connection: AsyncConnection[Any]) -> None:
+        try:
+            await pool.check_connection(connection)
+        except psycopg.Error:
+            await pool.check()  # one died, so all may have: replace them now, not one per caller
+            raise
+
+    pool = AsyncConnectionPool(
         _conninfo(database_url, application_name),
         kwargs={"autocommit": True},
         configure=configure,
-        check=AsyncConnectionPool.check_connection,  # one round trip; after a restart no caller gets a dead one
+        check=check,  # one round trip, so that after a restart of the server no caller is handed a dead connection
         min_size=min_size,
         max_size=max_size,
         timeout=wait_s,
         open=False,
         name=application_name,
     )
+    return pool
 
 
 async def check_database(database_url: str) -> None:
