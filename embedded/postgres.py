@@ -60,7 +60,8 @@ class Postgres:
         self, user: Account | None, binaries: Path, data: Path, sockets: Path
     ) -> asyncio.subprocess.Process:
         """Start it as our own child (not through pg_ctl), so that it ends with us."""
-        settings = SETTINGS | {"unix_socket_directories": f'"{sockets}"'}
+        quoted = str(sockets).replace('"', '""')  # a list of quoted names
+        settings = SETTINGS | {"unix_socket_directories": f'"{quoted}"'}
         as_user = {} if user is None else {"user": user.uid, "group": user.gid, "extra_groups": []}
         log = self.folder.open_log("postgres")
         try:
