@@ -157,6 +157,23 @@ async def test_forty_concurrent_events_of_each_kind_are_all_stored(archive: Arch
     assert message.sources == message.status_history == tuple({"n": n} for n in range(40))
 
 
+async def test_code_executions_are_replaced_where_they_stand_and_new_ones_follow(archive: Archive) -> None:
+    def run(name: str, result: int) -> dict[str, Any]:
+        return {"type": "code_execution", "id": name, "result": result}
+
+    log = UserLog()
+    stored = ["a text", {"id": 1}, run("a", 0), run("b", 0), run("c", 0)]
+    log.add("chat:messages", {"messages": {"message": {"code_executions": stored}}})
+    for name in ("z", "c", "1", "a"):
+        log.add("source", run(name, 1))
+    await archive.commit([log.fold(0, 1)])
+    await archive.commit([log.fold(1)])
+    chat = await archive.chat("chat")
+    assert chat is not None
+    expected = ("a text", {"id": 1}, run("a", 1), run("b", 0), run("c", 1), run("z", 1), run("1", 1))
+    assert chat.messages["message"].code_executions == expected
+
+
 async def test_a_chat_of_another_owner_is_refused_and_reported(archive: Archive) -> None:
     owner, thief = UserLog("owner"), UserLog("thief")
     owner.add("message", {"content": "mine"})
