@@ -66,7 +66,7 @@ class Link:
             client = self._behind_sentinel(options, connections)
         else:
             pool = BlockingConnectionPool.from_url(self.url, max_connections=connections, timeout=timeout_s, **options)
-            client = Redis(connection_pool=pool)
+            client = Redis.from_pool(pool)
         self._clients.append(client)
         return client
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.support.nodes import fleet, own_fleet
 from tests.support.postgres import archive, database_url, postgres
+from tests.support.valkey import key_prefix, own_valkey, valkey
 
-__all__ = ["archive", "database_url", "postgres"]
+__all__ = ["archive", "database_url", "fleet", "key_prefix", "own_fleet", "own_valkey", "postgres", "valkey"]

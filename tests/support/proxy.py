@@ -1,0 +1,97 @@
+"""A TCP proxy that cuts, delays and silences a link."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Proxy:
+    """Forwards connections to a loopback port.
+
+    silent: while True nothing is forwarded in either direction, though the links stay up.
+    refusing: while True new connections are closed at once.
+    rate: bytes a second that a link forwards to the client; None is no limit.
+    """
+
+    def __init__(self, target_port: int) -> None:
+        self._target_port = target_port
+        self._links: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._talking = asyncio.Event()
+        self._talking.set()
+        self._server: asyncio.Server | None = None
+        self.refusing = False
+        self.rate: int | None = None
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def cut(self) -> None:
+        """Close every link at once (RST), as a tunnel does."""
+        for writer in list(self._links):
+            writer.transport.abort()
+
+    @property
+    def silent(self) -> bool:
+        return not self._talking.is_set()
+
+    @silent.setter
+    def silent(self, value: bool) -> None:
+        if value:
+            self._talking.clear()
+        else:
+            self._talking.set()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.refusing:
+            writer.transport.abort()
+            return
+        try:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._links |= {writer, far_writer}
+        for source, sink, rate in ((reader, far_writer, False), (far_reader, writer, True)):
+            task = asyncio.create_task(self._pump(source, sink, rate))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, limited: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(4096 if limited and self.rate else 65536):
+                await self._talking.wait()
+                if limited and self.rate:
+                    await asyncio.sleep(len(data) / self.rate)
+                sink.write(data)
+                await sink.drain()
+        self._links.discard(sink)
+        sink.transport.abort()
+
+    async def aclose(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        self.cut()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def proxy_to(port: int) -> AsyncIterator[Proxy]:
+    """A running proxy in front of a loopback port."""
+    proxy = Proxy(port)
+    await proxy.start()
+    try:
+        yield proxy
+    finally:
+        await proxy.aclose()
