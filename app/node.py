@@ -37,10 +37,11 @@ from registry.revocation import Revocations
 from registry.sessions import Sessions as Records
 from streams.append import Appender
 from streams.bus import Bus
+from streams.entry import Entry, Position
 from streams.errors import LogUnavailable
 from streams.keys import CONTROL_ROOM
 from streams.link import Link
-from streams.replay import Reader
+from streams.replay import Gap, Reader
 from streams.rooms import Rooms
 from streams.tail import Tail
 
@@ -77,7 +78,7 @@ class Node:
         self.revocations = Revocations(keys, client)
         self.gate = Gate(Tokens(secret), self.revocations)
         self.orders = Orders(self.appender, self.nodes, self._disconnect, self.spawn)
-        self.hub = Hub(self.reader, CONTROL_ROOM, self.orders.obey)
+        self.hub = Hub(self.reader, CONTROL_ROOM, self._obey)
         self.tail = self.hub.tail = Tail(
             link, self.hub.wanted, self.hub.deliver, self._fall_behind, self._new_epoch, settings.tail_pause_ms / 1000
         )
@@ -136,20 +137,30 @@ class Node:
         for task in loops:
             task.cancel()
 
-    def _fall_behind(self, before: Any, now: Any) -> None:
+    def _obey(self, entry: Entry) -> None:
+        """Carry out an order, and let whoever gave it know soon that this node is past it."""
+        self.orders.obey(entry)
+        self.spawn(self._try_to_report())
+
+    def _fall_behind(self, before: Position, now: Position) -> None:
         log.error("the tail fell behind the shard's log at %s, reading rooms instead", before)
         self.hub.fall_behind(before)
         self.spawn(self._obey_missed(before, now))
 
-    async def _obey_missed(self, before: Any, now: Any) -> None:
+    async def _obey_missed(self, before: Position, now: Position) -> None:
         """Carry out the orders that the tail did not see."""
         while before < now:
             page = await self.reader.page({CONTROL_ROOM: before}, now, vouch=False)
-            for entry in getattr(page, "entries", ()):
-                self.orders.obey(entry)
-            before = getattr(page, "upto", now)
+            if isinstance(page, Gap):
+                log.error("orders since %s are gone; sessions are cut off to be authorised anew", before)
+                for session in list(self.sessions.by_sid.values()):
+                    self.sessions.cut_off(session)
+                return
+            for entry in page.entries:
+                self._obey(entry)
+            before = page.upto
 
-    def _new_epoch(self, position: Any) -> None:
+    def _new_epoch(self, position: Position) -> None:
         log.warning("the log's server restarted or was replaced: new epoch at %s, clients reload", position)
         self.sessions.reset_all(position)
 
@@ -164,13 +175,19 @@ class Node:
         )
         self.reported_at = time.monotonic()
 
+    async def _try_to_report(self) -> None:
+        try:
+            await self.report()
+        except LogUnavailable as fault:
+            log.warning("this node could not report itself: %s", fault)
+
     async def _report_forever(self) -> None:
         while True:
+            await self._try_to_report()
             try:
-                await self.report()
                 await self._disconnect_revoked()
             except LogUnavailable as fault:
-                log.warning("this node could not report itself: %s", fault)
+                log.warning("revoked tokens were not looked for: %s", fault)
             metrics.ROOMS.set(len(self.hub.wanted))
             metrics.TAIL_AGE.set(self.tail_age_s)
             await asyncio.sleep(REPORT_S)
