@@ -21,6 +21,9 @@ from streams.replay import entry_of
 OWNER = "owner"
 """The one consumer of a room's group. Whoever holds the job reads as it, so a dead holder's entries need no claim."""
 
+READ_ROOMS = 100
+"""Rooms of one transaction or script: bounds how long it holds the server."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -62,11 +65,24 @@ class Jobs:
         return _jobs(answer[0][1]) if answer else []
 
     async def claim(self, idle_ms: int, count: int) -> list[Job]:
-        """Jobs whose holder has not been heard of for `idle_ms`."""
-        answer = await retrying(
-            lambda: self._client.xautoclaim(self._keys.jobs, JOB_GROUP, self.consumer, idle_ms, "0-0", count=count)
-        )
-        return _jobs(answer[1])
+        """Jobs whose holder has not been heard of for `idle_ms`, at most `count`. Looks at every job that is held."""
+        claimed: list[Job] = []
+        cursor = "0-0"
+        while len(claimed) < count:
+            cursor, items, *_ = await retrying(lambda at=cursor: self._claim(idle_ms, at, count))  # type: ignore[misc]
+            claimed += _jobs(items)
+            if cursor in (b"0-0", "0-0"):
+                break
+        return claimed
+
+    async def _claim(self, idle_ms: int, start: str, count: int) -> Any:
+        try:
+            return await self._client.xautoclaim(self._keys.jobs, JOB_GROUP, self.consumer, idle_ms, start, count=count)
+        except redis_errors.ResponseError as fault:
+            if not str(fault).startswith("NOGROUP"):
+                raise
+            await self._create(self._keys.jobs, JOB_GROUP)
+            return "0-0", []
 
     async def hold(self, jobs: Sequence[Job]) -> None:
         """Say that these jobs are still being worked on, so that nobody claims them."""
@@ -79,12 +95,18 @@ class Jobs:
     async def read(self, rooms: Sequence[str], count: int) -> dict[str, list[Entry]]:
         """The next entries of rooms that the caller owns, at most `count` of each, in order, handed out or not.
 
-        Entries that an earlier holder was handed and did not acknowledge come first.
+        Entries that an earlier holder was handed and did not acknowledge come first. What is returned of a room has
+        no hole, also when another worker believes that it owns the room and reads it at the same time.
         """
-        return await retrying(lambda: self._read(rooms, count))
+        result: dict[str, list[Entry]] = {}
+        for start in range(0, len(rooms), READ_ROOMS):
+            some = rooms[start : start + READ_ROOMS]
+            result |= await retrying(lambda some=some: self._read(some, count))  # type: ignore[misc]
+        return result
 
     async def _read(self, rooms: Sequence[str], count: int) -> dict[str, list[Entry]]:
-        pipe = self._client.pipeline(transaction=False)
+        # A transaction: an entry that another reader is handed between the two reads would be in neither.
+        pipe = self._client.pipeline(transaction=True)
         for room in rooms:
             for start in ("0", ">"):
                 pipe.execute_command(
@@ -92,20 +114,25 @@ class Jobs:
                 )
         answers = await pipe.execute(raise_on_error=False)
         result: dict[str, list[Entry]] = {}
-        for index, room in enumerate(rooms):
-            pending, fresh = answers[2 * index], answers[2 * index + 1]
+        for room, pending, fresh in zip(rooms, answers[::2], answers[1::2], strict=True):
             if _no_group(pending):
-                await self._create(self._keys.room(room), GROUP)
-                result |= await self._read([room], count)
+                created = await self._create(self._keys.room(room), GROUP, make=False)
+                result |= await self._read([room], count) if created else {room: []}
                 continue
             for answer in (pending, fresh):
                 if isinstance(answer, Exception):
                     raise answer
-            entries = _entries(room, pending)
-            if len(entries) < count:
-                entries += _entries(room, fresh)
-            result[room] = entries
+            if gone := [item[0] for item in _items(pending) if not item[1]]:
+                await self._client.xack(self._keys.room(room), GROUP, *gone)
+            handed_out = _entries(room, pending)
+            whole = len(_items(pending)) < count
+            result[room] = handed_out + _entries(room, fresh) if whole else handed_out
         return result
+
+    async def rewind(self, room: str, committed: Position) -> None:
+        """Hand out again everything after a position: SQL stands there, further back than what was acknowledged."""
+        key = self._keys.room(room)
+        await retrying(lambda: self._client.xgroup_setid(key, GROUP, str(committed)))
 
     async def acknowledge(self, read: Mapping[str, Sequence[Position]]) -> None:
         """XACK what is committed, per room."""
@@ -119,12 +146,34 @@ class Jobs:
 
         await retrying(acknowledge)
 
-    async def release(self, job: Job, committed: Position) -> bool:
-        """End a job. Returns True when the room had newer entries and was queued again."""
+    async def release(self, committed: Mapping[Job, Position]) -> set[str]:
+        """End jobs, one per room; their rooms are committed up to these positions.
+
+        Returns the rooms that had newer entries and were queued again, behind all that wait.
+        """
         names = self._keys
-        keys = [names.jobs, names.queued, names.heads, names.room(job.room), names.folded]
-        args = [JOB_GROUP, job.id, job.room, GROUP, str(committed)]
-        return bool(await retrying(lambda: run_script(self._client, "release", keys, args)))
+        jobs = list(committed)
+        again: set[str] = set()
+        for start in range(0, len(jobs), READ_ROOMS):
+            some = jobs[start : start + READ_ROOMS]
+            keys = [names.jobs, names.queued, names.folded, *(names.room(job.room) for job in some)]
+            args = [JOB_GROUP, *(arg for job in some for arg in (job.id, job.room, str(committed[job])))]
+            answers = await retrying(lambda keys=keys, args=args: run_script(self._client, "release", keys, args))  # type: ignore[misc]
+            again |= {job.room for job, queued in zip(some, answers, strict=True) if queued}
+        return again
+
+    async def drop(self, jobs: Sequence[Job]) -> None:
+        """End jobs whose rooms have another job in the caller's hands."""
+        if not jobs:
+            return
+
+        async def drop() -> None:
+            pipe = self._client.pipeline(transaction=True)
+            pipe.xack(self._keys.jobs, JOB_GROUP, *(job.id for job in jobs))
+            pipe.xdel(self._keys.jobs, *(job.id for job in jobs))
+            await pipe.execute()
+
+        await retrying(drop)
 
     async def requeue(self, room: str, committed: Position) -> bool:
         """Queue a room that has newer entries and no job. Returns True when it did."""
@@ -139,21 +188,27 @@ class Jobs:
     async def forget_consumers(self, idle_ms: int) -> list[str]:
         """Remove consumers without jobs that have been silent for `idle_ms` (dead workers' names); returns them."""
         consumers = await retrying(lambda: self._client.xinfo_consumers(self._keys.jobs, JOB_GROUP))
-        gone = [c["name"].decode() for c in consumers if c["pending"] == 0 and c["idle"] > idle_ms]
-        for name in gone:
-            await self._client.xgroup_delconsumer(self._keys.jobs, JOB_GROUP, name)
-        return gone
+        silent = [c["name"].decode() for c in consumers if c["pending"] == 0 and c["idle"] > idle_ms]
+        return [name for name in silent if await self._forget(name)]
 
-    async def leave(self) -> None:
-        """Remove this worker's consumer, when it holds no job any more."""
-        await retrying(lambda: self._client.xgroup_delconsumer(self._keys.jobs, JOB_GROUP, self.consumer))
+    async def leave(self) -> bool:
+        """Remove this worker's consumer. False, and it stays, while it holds jobs: another worker claims them."""
+        return await self._forget(self.consumer)
 
-    async def _create(self, stream: str, group: str) -> None:
+    async def _forget(self, consumer: str) -> bool:
+        args = [JOB_GROUP, consumer]
+        return bool(await retrying(lambda: run_script(self._client, "forget", [self._keys.jobs], args)))
+
+    async def _create(self, stream: str, group: str, *, make: bool = True) -> bool:
+        """Create a group from the beginning. False when there is no stream and none is to be made."""
         try:
-            await self._client.xgroup_create(stream, group, id="0", mkstream=True)
+            await self._client.xgroup_create(stream, group, id="0", mkstream=make)
         except redis_errors.ResponseError as fault:
+            if "requires the key to exist" in str(fault):
+                return False
             if not str(fault).startswith("BUSYGROUP"):
                 raise
+        return True
 
 
 def _no_group(answer: Any) -> bool:
@@ -164,6 +219,10 @@ def _jobs(items: Any) -> list[Job]:
     return [Job(item_id.decode(), fields[b"room"].decode()) for item_id, fields in items if fields]
 
 
+def _items(answer: Any) -> Sequence[Any]:
+    return answer[0][1] if answer else ()
+
+
 def _entries(room: str, answer: Any) -> list[Entry]:
     """Entries of XREADGROUP's answer; a pending entry that was deleted comes back without fields and is gone."""
-    return [entry_of(room, item) for item in answer[0][1] if item[1]] if answer else []
+    return [entry_of(room, item) for item in _items(answer) if item[1]]

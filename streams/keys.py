@@ -84,6 +84,11 @@ class Keys:
         """Hash: node -> JSON of what it last reported."""
         return self._key("nodes")
 
+    @property
+    def workers(self) -> str:
+        """Hash: worker -> JSON of what it last reported."""
+        return self._key("workers")
+
     def room(self, room: str) -> str:
         """Stream of one room."""
         return self._key(f"room:{room}")

@@ -49,10 +49,15 @@ class Rooms:
 
         return dict(zip(rooms, await retrying(lengths), strict=True)) if rooms else {}
 
-    async def nth_from_end(self, room: str, count: int) -> Position | None:
-        """The position of the room's entry that has `count - 1` newer ones; None when the room is shorter."""
-        newest = await retrying(lambda: self._client.xrevrange(self._keys.room(room), count=count))
-        return Position.parse(newest[-1][0]) if len(newest) == count else None
+    async def nth(self, room: str, number: int) -> Position | None:
+        """The position of the room's entry that has `number` older ones; None when there is none. Reads all of them."""
+        oldest = await retrying(lambda: self._client.xrange(self._keys.room(room), count=number + 1))
+        return Position.parse(oldest[-1][0]) if len(oldest) > number else None
+
+    async def floor(self) -> Position:
+        """The position that forgotten rooms lie below: a room's first entry may name it as its predecessor."""
+        raw = await retrying(lambda: self._client.hget(self._keys.epoch, "floor"))
+        return Position.parse(raw) if raw else Position.ZERO
 
     async def oldest_job_age_s(self) -> float:
         """Seconds since the oldest room that waits for a worker, or is being folded, was queued; 0 when none is."""
