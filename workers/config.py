@@ -1,0 +1,29 @@
+"""What a worker needs to know, filled in by `main` from the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """fold_window_s: how long a round gathers jobs, from the first, so that many deltas share one UPDATE.
+    claim_after_s: how long a job's holder may be silent before another worker takes it.
+    retention_s: how long folded entries are kept for clients that come back.
+    room_keep: how many entries of a room are kept at most, if they are folded.
+    sweep_every_s: the pause between two walks over all rooms.
+    round_rooms, round_entries: what one transaction takes up at most; a room always gets `slice_entries_min`.
+    """
+
+    fold_window_s: float = 0.2
+    claim_after_s: float = 10.0
+    retention_s: float = 86_400.0
+    room_keep: int = 50_000
+    sweep_every_s: float = 30.0
+    round_rooms: int = 500
+    round_entries: int = 10_000
+    slice_entries_min: int = 50
+
+    def slice_entries(self, rooms: int) -> int:
+        """How many entries of each room a round of so many rooms reads."""
+        return max(self.slice_entries_min, self.round_entries // max(rooms, 1))

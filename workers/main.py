@@ -1,0 +1,154 @@
+"""The worker process: assembles the loops, runs them under one owner, stops them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import uvloop
+from sqlalchemy.exc import SQLAlchemyError
+
+from archive import Archive, DatabaseUnusable, check_database, open_pool
+from embedded import EmbeddedError, lease
+from migrations import upgrade
+from registry.lease import Lease
+from registry.settings import Settings, SettingsError, load_settings
+from streams.errors import LogUnavailable, ServerUnfit
+from streams.jobs import Jobs
+from streams.keys import Keys
+from streams.link import Link, check_server
+from streams.rooms import Rooms
+from workers.config import WorkerConfig
+from workers.persister import Persister
+from workers.reclaimer import Reclaimer
+from workers.sweeper import Sweeper
+from workers.tally import Reporter, Reports, Tally
+
+log = logging.getLogger("roomlog.worker")
+
+SWEEP_LEASE_S = 15.0
+
+Keep = Callable[[], Coroutine[Any, Any, None]]
+
+
+def main() -> int:
+    """Run a worker until it is told to stop. Returns the exit code: 0 stopped, 1 failed, 2 bad settings."""
+    try:
+        settings = load_settings()
+    except SettingsError as fault:
+        return _fail(fault, 2)
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings))
+    except (EmbeddedError, ServerUnfit, DatabaseUnusable, LogUnavailable, SQLAlchemyError) as fault:
+        return _fail(fault, 1)
+    except BaseExceptionGroup as faults:
+        log.critical("a loop of this worker died", exc_info=faults)
+        return _fail(_first(faults), 1)
+    return 0
+
+
+async def serve(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT. Raises in one line what keeps it from starting; an ExceptionGroup when a loop dies.
+
+    At the first signal the round in hand is finished and the consumer group left; the second kills at once.
+    """
+    stop = asyncio.Event()
+    _listen_for_signals(stop)
+    async with AsyncExitStack() as stack:
+        redis_url, database_url, keep = await stack.enter_async_context(_servers(settings))
+        await check_database(database_url)
+        await asyncio.to_thread(upgrade, database_url)
+        link = Link(redis_url, Keys(settings.redis_key_prefix), settings.sentinels)
+        stack.push_async_callback(link.aclose)
+        for warning in await check_server(link):
+            log.warning("%s", warning)
+        pool = await stack.enter_async_context(open_pool(database_url, application_name="roomlog-worker", wait_s=3.0))
+        async with asyncio.TaskGroup() as group:
+            keeping = group.create_task(keep(), name="servers")
+            await run_loops(link, Archive(pool), config_of(settings), stop)
+            keeping.cancel()
+
+
+async def run_loops(link: Link, archive: Archive, config: WorkerConfig, stop: asyncio.Event) -> None:
+    """Run all loops of one worker until `stop` is set. If one dies the others are cancelled, which is safe."""
+    worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    client = link.client(connections=8)
+    jobs, rooms, tally = Jobs(link, client, worker), Rooms(link, client), Tally()
+    reports = Reports(link.keys, client)
+    persister = Persister(link, jobs, archive, config, tally, stop)
+    reclaiming = Persister(link, jobs, archive, config, tally, stop)
+    sweep_lease = Lease(link, client, "sweep", SWEEP_LEASE_S)
+    loops = (
+        persister,
+        Reclaimer(jobs, reclaiming, config, stop),
+        Sweeper(sweep_lease, rooms, jobs, archive, reports, config, stop),
+        Reporter(worker, tally, reports, rooms, stop),
+    )
+    await jobs.ensure_group()
+    log.info("worker %s is at work", worker)
+    async with asyncio.TaskGroup() as group:
+        for loop in loops:
+            group.create_task(loop.run(), name=type(loop).__name__)
+    left = await jobs.leave()
+    log.info("worker %s stopped%s", worker, "" if left else "; another worker claims its jobs")
+
+
+def config_of(settings: Settings) -> WorkerConfig:
+    return WorkerConfig(
+        fold_window_s=settings.fold_window_ms / 1000,
+        claim_after_s=settings.claim_after_s,
+        retention_s=settings.retention_s,
+        room_keep=settings.room_keep,
+        sweep_every_s=settings.sweep_interval_s,
+    )
+
+
+@asynccontextmanager
+async def _servers(settings: Settings) -> AsyncIterator[tuple[str, str, Keep]]:
+    """URLs of both servers, and what keeps them up. One that no setting names is started, or found, in the folder."""
+    redis_url, database_url = settings.log_url, settings.database_url
+    if redis_url and database_url:
+        yield redis_url, database_url, _nothing
+        return
+    async with lease(settings.roomlog_data_dir, redis=not redis_url, postgres=not database_url) as servers:
+        yield redis_url or servers.redis_url or "", database_url or servers.database_url or "", servers.keep
+
+
+async def _nothing() -> None:
+    """Servers that others run are kept by others."""
+
+
+def _listen_for_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def first() -> None:
+        log.info("stopping after the round in hand; a second signal stops at once")
+        stop.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, first)
+
+
+def _first(fault: BaseException) -> BaseException:
+    while isinstance(fault, BaseExceptionGroup):
+        fault = fault.exceptions[0]
+    return fault
+
+
+def _fail(fault: BaseException, code: int) -> int:
+    line = str(fault).strip().splitlines()
+    print(f"worker: {line[0] if line else type(fault).__name__}", file=sys.stderr)  # noqa: T201 - its one clear line
+    return code

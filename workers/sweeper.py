@@ -1,0 +1,94 @@
+"""The sweeper: one worker at a time walks over all rooms, queues what was forgotten and trims what is folded."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+from archive import Archive
+from archive.errors import ArchiveError
+from registry.lease import Lease, LeaseLost
+from streams.entry import Position
+from streams.errors import LogUnavailable
+from streams.jobs import Jobs
+from streams.keys import is_folded
+from streams.rooms import RoomHead, Rooms
+from workers.config import WorkerConfig
+from workers.tally import Reports, paused
+
+log = logging.getLogger("roomlog.sweeper")
+
+TRIM_ENTRIES = 1000
+"""Entries that one trim by length drops: they are read first, to know where it ends."""
+
+END = Position(2**63, 0)
+"""Above every position: what is never folded may be trimmed anywhere."""
+
+
+class Sweeper:
+    """Nothing that it does harms when two do it at once: trims go by what SQL says is folded."""
+
+    def __init__(
+        self,
+        lease: Lease,
+        rooms: Rooms,
+        jobs: Jobs,
+        archive: Archive,
+        reports: Reports,
+        config: WorkerConfig,
+        stop: asyncio.Event,
+    ) -> None:
+        self._lease = lease
+        self._rooms = rooms
+        self._jobs = jobs
+        self._archive = archive
+        self._reports = reports
+        self._config = config
+        self._stop = stop
+
+    async def run(self) -> None:
+        """Sweep until stopped, whenever no other worker does."""
+        while not self._stop.is_set():
+            try:
+                await self._lease.run(self.sweep_once)
+            except (LogUnavailable, LeaseLost, ArchiveError) as fault:
+                log.warning("the sweep ended early, the next one goes on: %s", fault)
+            await paused(self._stop, self._config.sweep_every_s)
+
+    async def sweep_once(self) -> None:
+        """One walk over all rooms. Raises LogUnavailable or ArchiveError; what was done until then stays done."""
+        await self._reports.remove_dead()
+        async for heads in self._rooms.slices():
+            if self._stop.is_set():
+                return
+            await self._sweep(heads)
+
+    async def _sweep(self, heads: Sequence[RoomHead]) -> None:
+        folded = await self._folded([head.room for head in heads])
+        for head in heads:
+            behind = head.head > folded[head.room]
+            if behind and await self._jobs.requeue(head.room, folded[head.room]):
+                log.warning("%s had unfolded entries and no job", head.room)
+        lengths = await self._rooms.lengths([head.room for head in heads])
+        for room, length in lengths.items():
+            await self._trim(room, length, folded[room])
+
+    async def _folded(self, rooms: Sequence[str]) -> dict[str, Position]:
+        """What SQL says each room is folded up to; everything, for a room that is never folded."""
+        kept = [room for room in rooms if is_folded(room)]
+        stored = await self._archive.stored(kept) if kept else {}
+        return dict.fromkeys(rooms, END) | stored
+
+    async def _trim(self, room: str, length: int, folded: Position) -> None:
+        """Drop what is folded and past the retention; above `room_keep`, what is folded."""
+        above = Position(folded.ms, folded.seq + 1)
+        expired = Position(max(int((time.time() - self._config.retention_s) * 1000), 0), 0)
+        length -= await self._rooms.trim(room, min(above, expired))
+        while length > self._config.room_keep:
+            keep_from = await self._rooms.nth(room, min(length - self._config.room_keep, TRIM_ENTRIES))
+            dropped = await self._rooms.trim(room, min(above, keep_from)) if keep_from else 0
+            if not dropped:
+                return
+            length -= dropped
