@@ -18,10 +18,10 @@ run: $(STAMPS)/run
 demo: $(STAMPS)/run $(STAMPS)/node
 	@exec $(PY) -m cli.main demo
 
-test: $(STAMPS)/test $(STAMPS)/node
+test: $(STAMPS)/run $(STAMPS)/test $(STAMPS)/node
 	$(PY) -m pytest
 
-check: $(STAMPS)/test
+check: $(STAMPS)/run $(STAMPS)/test
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
@@ -40,15 +40,15 @@ $(STAMPS)/run: requirements.txt pyproject.toml | $(STAMPS)/venv
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(STAMPS)/test: requirements-test.txt $(STAMPS)/run
+$(STAMPS)/test: requirements-test.txt | $(STAMPS)/run
 	@echo "· installing what the tests need (requirements-test.txt)"
 	@$(PIP) install --require-hashes -r requirements-test.txt
 	@touch $@
 
 # Node comes as a Python package, so that the official socket.io-client can be tested on a machine without Node.
-$(STAMPS)/node: tests/js/package-lock.json $(STAMPS)/test
+$(STAMPS)/node: tests/js/package-lock.json | $(STAMPS)/test
 	@echo "· installing the official socket.io-client (tests/js/package-lock.json)"
-	@cd tests/js && PATH="$(abspath $(VENV)/bin):$$PATH" npm ci --silent --no-audit --no-fund
+	@cd tests/js && PATH="$(abspath $(VENV)/bin):$$PATH" npm ci --silent --prefer-offline --no-audit --no-fund
 	@touch $@
 
 # New lock files, without the address of any package index in them.
