@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 import httpx
 
 from app.settings import Settings, load_settings
-from cli.children import Child, roomlog
 from cli.errors import CommandError
 from cli.token import token
 from embedded import EmbeddedError, Servers, lease
+from embedded.children import Child, roomlog
 
 NODES = 2
 POLL_S = 0.1

@@ -11,7 +11,7 @@ from typing import Any
 import socketio
 
 
-class ResumingClient(socketio.AsyncClient):
+class ResumingClient(socketio.AsyncClient):  # type: ignore[misc]  # python-socketio has no types
     """Connect it with `open`. Handlers of durable events get the position as their last argument.
 
     recovered: True when the last (re)connection brought back the old session and everything missed.

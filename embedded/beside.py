@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from cli.children import Child, Program
+from embedded.children import Child, Program
 
 
 @asynccontextmanager

@@ -8,10 +8,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.errors import CommandError
+from embedded.errors import EmbeddedError
 from embedded.process import die_with_parent, stop
 
-ROOT = Path(__file__).resolve().parent.parent  # where `-m cli.main` finds this package, installed or not
+ROOT = Path(__file__).resolve().parent.parent  # where `-m cli.main` finds our packages, installed or not
 STOP_S = 10.0  # a node lets its requests end (5 s) and says goodbye; then it is killed
 LIVED_S = 10.0  # a child that lived this long was all right: the next restart starts from the shortest pause
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
@@ -42,7 +42,7 @@ class Child:
         self.stopping = False
 
     async def run(self) -> None:
-        """Keep it running until `stop`. Raises `CommandError` after `PATIENCE` early ends in a row."""
+        """Keep it running until `stop`. Raises `EmbeddedError` after `PATIENCE` early ends in a row."""
         early, pause_s = 0, FIRST_PAUSE_S
         while not self.stopping:
             started = time.monotonic()
@@ -53,7 +53,7 @@ class Child:
                 early, pause_s = 0, FIRST_PAUSE_S
             early += 1
             if early >= PATIENCE:
-                raise CommandError(
+                raise EmbeddedError(
                     f"{self.program.name} ended {early} times in a row, {ending(code)}: see its output above"
                 )
             self.say(f"ended, {ending(code)}; starts again in {pause_s:g} s")
@@ -114,9 +114,10 @@ async def read_line(output: asyncio.StreamReader) -> bytes:
 
 
 def environment() -> dict[str, str]:
-    """Ours, with the folder of these packages on the path and output that is not held back."""
+    """Ours, with our packages on the path, output that is not held back, and no further worker beside a node."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
+    ours = {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "EMBEDDED_WORKER": "false"}
+    return os.environ | ours
 
 
 def ending(code: int) -> str:
