@@ -31,7 +31,7 @@ class Feed:
     live: entries are handed over by the tail as they come. Otherwise `Hub.catch_up` feeds it from the log.
     """
 
-    __slots__ = ("after", "closed", "cut", "live", "on_behind", "rooms", "sid", "sink", "starts", "user")
+    __slots__ = ("after", "closed", "cut", "had", "live", "on_behind", "rooms", "sid", "sink", "starts", "user")
 
     def __init__(self, sink: Sink, sid: str, cut: Position, user: str = "") -> None:
         self.sink = sink
@@ -40,6 +40,8 @@ class Feed:
         self.rooms: dict[str, Position] = {}
         self.starts: dict[str, Position] = {}
         """Rooms whose replay begins elsewhere than at the cut, until the first catch-up is through them."""
+        self.had: dict[str, tuple[Position, Position]] = {}
+        """Of those, what was handed out before: room -> (after, up to)."""
         self.after = cut
         self.cut = cut
         self.live = False
@@ -50,6 +52,11 @@ class Feed:
     def start_of(self, room: str) -> Position:
         """Where reading of a room goes on."""
         return max(self.rooms[room], self.starts.get(room, self.cut))
+
+    def has_had(self, entry: Entry) -> bool:
+        """Whether a replay has come to what the reader was handed before."""
+        after, upto = self.had.get(entry.room, (entry.position, entry.position))
+        return after < entry.position <= upto
 
     def take(self, entry: Entry) -> None:
         """Hand over an entry, unless it is not for this reader."""

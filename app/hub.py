@@ -133,6 +133,7 @@ class Hub:
         until = max(self.position, feed.cut)
         if all(feed.start_of(room) >= until for room in feed.rooms):
             feed.starts.clear()
+            feed.had.clear()
             feed.live = not feed.closed
         else:
             await self._feed_page(feed, until)
@@ -144,9 +145,11 @@ class Hub:
             raise HistoryGone(page.rooms)
         for entry in page.entries:
             start = starts[entry.room]
-            if entry.position > start and entry.room in feed.rooms and not entry.quiet:
+            wanted = entry.position > start and entry.room in feed.rooms and not entry.quiet
+            if wanted and not feed.has_had(entry):
                 feed.take(entry)
                 metrics.REPLAYED.inc()
         feed.cut = max(feed.cut, page.upto)
-        starts = {room: max(start, page.upto) for room, start in feed.starts.items()}
-        feed.starts = {room: start for room, start in starts.items() if start < feed.cut}
+        moved = {room: max(start, page.upto) for room, start in feed.starts.items() if room in starts}
+        feed.starts = {room: start for room, start in (feed.starts | moved).items() if start < feed.cut}
+        feed.had = {room: had for room, had in feed.had.items() if room in feed.starts}

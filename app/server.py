@@ -69,8 +69,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
             await self._turn_away(eio_sid, str(fault))
             return
         except LogUnavailable as fault:
-            log.warning("a client was refused: %s", fault)
-            await self._refuse(eio_sid, namespace, "The server is not ready, try again")
+            log.warning("a client is sent away to come back: %s", fault)
+            await socket.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
             return
         if socket.closed:
             await self._sessions.gone(admission.session, for_good=False)

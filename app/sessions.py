@@ -129,11 +129,14 @@ class NodeSessions:
         if position is None or position > await self._reader.position():
             return None
         rooms = {room: at for room, at in record.rooms.items() if await self._access.may_read(identity, room)}
-        cut, starts, rooms = await self._place(record, rooms, position)
+        late, rooms = await self._place(record, rooms, position)
+        cut = late.cut if late else position
         session = self._session(record.sid, record.pid, identity, socket, cut)
         session.replays = record.replays
-        session.feed.starts = starts
-        probe = {room: max(at, starts.get(room, cut)) for room, at in rooms.items()}
+        if late:
+            session.feed.starts[late.room] = position
+            session.feed.had[late.room] = (late.upto, late.cut)
+        probe = {room: max(at, session.feed.starts.get(room, cut)) for room, at in rooms.items()}
         if isinstance(await self._reader.page(probe, max(probe.values(), default=cut), limit=1), Gap):
             return None
         if record.connection:
@@ -143,16 +146,19 @@ class NodeSessions:
 
     async def _place(
         self, record: SessionRecord, rooms: dict[str, Position], position: Position
-    ) -> tuple[Position, dict[str, Position], dict[str, Position]]:
-        """Where a client stands whose last position is `position`: the cut of its rooms, starts that differ, rooms.
+    ) -> tuple[Replay | None, dict[str, Position]]:
+        """The late replay that a client's last position is in the middle of, if any, and its rooms.
 
-        If the position is of a room's history that was handed out late (`join` with `after`), the other rooms stand
-        at the cut of that time.
+        In such a replay (`join` with `after`) the other rooms stand at the cut of that time.
         """
         for late in reversed(record.replays):
-            if late.after < position < late.cut and late.room in rooms and await self._reader.has(late.room, position):
-                return late.cut, {late.room: position}, rooms | {late.room: late.after}
-        return position, {}, rooms
+            if (
+                late.after < position <= late.upto
+                and late.room in rooms
+                and await self._reader.has(late.room, position)
+            ):
+                return late, rooms | {late.room: late.after}
+        return None, rooms
 
     def _session(self, sid: str, pid: str, identity: Identity, socket: Any, cut: Position) -> Session:
         return Session(sid, pid, identity, self.node, socket, self._framer, cut, self._limits.queue)
@@ -207,20 +213,17 @@ class NodeSessions:
         if not await self._access.may_read(session.identity, room):
             raise Refused(f"there is no room {room[:100]} for you")
         async with session.lock:
+            while session.feeding is not None and not session.feeding.done():
+                await asyncio.shield(session.feeding)
             feed = session.feed
-            known = feed.rooms.get(room)
+            known, cut = feed.rooms.get(room), self.hub.position
             if known is None and len(feed.rooms) >= self._limits.rooms:
                 raise TooManyRooms(f"a session may be in {self._limits.rooms} rooms")
-            cut = self.hub.position if feed.live else feed.cut
-            since = min(after, cut) if after is not None else self.hub.position
+            since = cut if after is None else min(after, cut)
             if known is not None and since >= known:
                 return known
-            if known is not None:
-                self.hub.leave(feed, room)
             if since < cut:
-                feed.live, feed.cut = False, cut
-                feed.starts[room] = since
-                session.replays = (*session.replays, Replay(room, since, cut))[-KEPT_REPLAYS:]
+                self._hand_out_late(session, Replay(room, since, known or cut, cut))
             self.hub.enter(feed, room, since)
             await self._note_join(session, room, since)
             if since < cut:
@@ -228,6 +231,14 @@ class NodeSessions:
         if since < cut and session.feeding is not None:
             await asyncio.shield(session.feeding)
         return since
+
+    def _hand_out_late(self, session: Session, replay: Replay) -> None:
+        """Take a live session's feed out of live mode, to hand out a room's history before it goes on."""
+        feed = session.feed
+        feed.live, feed.cut = False, replay.cut
+        feed.starts[replay.room] = replay.after
+        feed.had[replay.room] = (replay.upto, replay.cut)
+        session.replays = (*session.replays, replay)[-KEPT_REPLAYS:]
 
     async def note(self, session: Session, room: str, since: Position) -> None:
         """Write a membership that an order made into the session's record. Raises LogUnavailable."""

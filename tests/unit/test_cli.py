@@ -13,10 +13,11 @@ import jwt
 import psutil
 import pytest
 
-from cli.children import Child, Program, ending
 from cli.dev import check_free
 from cli.errors import CommandError
 from embedded import development_secret
+from embedded.children import Child, Program, ending
+from embedded.errors import EmbeddedError
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 30.0
@@ -116,8 +117,8 @@ async def test_a_child_that_is_killed_starts_again_and_says_so(capsys: pytest.Ca
 async def test_a_child_that_cannot_run_is_given_up(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.children.FIRST_PAUSE_S", 0.01)
-    with pytest.raises(CommandError, match="child ended 5 times in a row, exit code 3"):
+    monkeypatch.setattr("embedded.children.FIRST_PAUSE_S", 0.01)
+    with pytest.raises(EmbeddedError, match="child ended 5 times in a row, exit code 3"):
         await asyncio.wait_for(child("print('no', flush=True); raise SystemExit(3)").run(), DEADLINE_S)
     assert capsys.readouterr().out.count("child | no") == 5
 
@@ -125,7 +126,7 @@ async def test_a_child_that_cannot_run_is_given_up(
 async def test_a_child_that_ignores_the_request_is_killed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.children.STOP_S", 0.1)
+    monkeypatch.setattr("embedded.children.STOP_S", 0.1)
     one = child("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);" + STAYS)
     run = asyncio.create_task(one.run())
     await says(capsys, "here")
@@ -146,7 +147,7 @@ async def test_a_line_longer_than_the_buffer_is_passed_on_in_pieces(capsys: pyte
 @pytest.mark.skipif(sys.platform != "linux", reason="needs PR_SET_PDEATHSIG")
 def test_a_killed_supervisor_leaves_no_child_behind() -> None:
     program = (
-        "import asyncio; from cli.children import Child, Program\n"
+        "import asyncio; from embedded.children import Child, Program\n"
         "asyncio.run(Child(Program('c', ('sleep', '600')), 1).run())"
     )
     supervisor = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
