@@ -46,6 +46,7 @@ def main() -> int:
     except SettingsError as fault:
         return _fail(fault, 2)
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings))
@@ -66,12 +67,12 @@ async def serve(settings: Settings) -> None:
     _listen_for_signals(stop)
     async with AsyncExitStack() as stack:
         redis_url, database_url, keep = await stack.enter_async_context(_servers(settings))
-        await check_database(database_url)
-        await asyncio.to_thread(upgrade, database_url)
         link = Link(redis_url, Keys(settings.redis_key_prefix), settings.sentinels)
         stack.push_async_callback(link.aclose)
         for warning in await check_server(link):
             log.warning("%s", warning)
+        await check_database(database_url)
+        await asyncio.to_thread(upgrade, database_url)
         pool = await stack.enter_async_context(open_pool(database_url, application_name="roomlog-worker", wait_s=3.0))
         async with asyncio.TaskGroup() as group:
             keeping = group.create_task(keep(), name="servers")
