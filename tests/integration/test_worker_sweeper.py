@@ -1,0 +1,127 @@
+"""The sweep on real servers: what is queued again, what is trimmed, what never is."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from archive import Archive, Changes, RoomFold
+from registry.lease import Lease
+from streams.append import Appender, NewEntry
+from streams.entry import Position
+from streams.jobs import Jobs
+from streams.link import Client, Link
+from streams.replay import Gap, Page, Reader
+from streams.rooms import Rooms
+from workers.config import WorkerConfig
+from workers.sweeper import Sweeper
+from workers.tally import Reports, Tally
+
+ROOM = "user:owner"
+
+
+@dataclass
+class Floor:
+    """What a sweep works on."""
+
+    link: Link
+    client: Client
+    archive: Archive
+    appender: Appender
+    jobs: Jobs
+
+    async def append(self, count: int, room: str = ROOM) -> list[Position]:
+        answers = [self.appender.append(NewEntry(room, "e", b"1")) for _ in range(count)]
+        return [answer.position for answer in await asyncio.gather(*answers)]
+
+    async def fold_up_to(self, position: Position, room: str = ROOM) -> None:
+        """Say in SQL that the room is folded up to the position."""
+        before = (await self.archive.stored([room]))[room]
+        result = await self.archive.commit([RoomFold(room, before, position, Changes())])
+        assert result.moved == {room}
+
+    async def sweep(self, retention_s: float = 3600, room_keep: int = 1000) -> None:
+        """One sweep."""
+        config = WorkerConfig(retention_s=retention_s, room_keep=room_keep)
+        lease, rooms = Lease(self.link, self.client, "sweep"), Rooms(self.link, self.client)
+        reports = Reports(self.link.keys, self.client)
+        sweeper = Sweeper(lease, rooms, self.jobs, self.archive, reports, config, asyncio.Event())
+        assert await lease.run(sweeper.sweep_once)
+
+    async def kept(self, room: str = ROOM) -> list[Position]:
+        return [Position.parse(item[0]) for item in await self.client.xrange(self.link.keys.room(room))]
+
+    async def page_after(self, position: Position, room: str = ROOM) -> Page | Gap:
+        reader = Reader(self.link, self.client)
+        return await reader.page({room: position}, await reader.position())
+
+
+@pytest.fixture
+async def floor(link: Link, archive: Archive, appender: Appender) -> Floor:
+    jobs = Jobs(link, link.client(), "worker")
+    await jobs.ensure_group()
+    return Floor(link, link.client(), archive, appender, jobs)
+
+
+async def test_nothing_is_trimmed_that_is_not_folded(floor: Floor) -> None:
+    positions = await floor.append(20)
+    await floor.fold_up_to(positions[4])
+    await floor.sweep(retention_s=-10, room_keep=1)
+    assert await floor.kept() == positions[5:]
+
+
+async def test_what_is_folded_is_kept_for_the_retention(floor: Floor) -> None:
+    positions = await floor.append(20)
+    await floor.fold_up_to(positions[-1])
+    await floor.sweep(retention_s=3600)
+    assert await floor.kept() == positions
+
+
+async def test_a_room_above_its_length_is_trimmed_however_young(floor: Floor) -> None:
+    positions = await floor.append(2500)
+    await floor.fold_up_to(positions[-1])
+    await floor.sweep(room_keep=10)
+    assert await floor.kept() == positions[-10:]
+    assert isinstance(await floor.page_after(positions[-12]), Gap)
+    assert isinstance(await floor.page_after(positions[-11]), Page)
+
+
+async def test_rooms_that_are_never_folded_are_trimmed_by_age_and_length(floor: Floor) -> None:
+    positions = await floor.append(20, "chat:c")
+    await floor.sweep(room_keep=5)
+    assert await floor.kept("chat:c") == positions[-5:]
+    await floor.sweep(retention_s=-10)
+    assert await floor.kept("chat:c") == []
+
+
+async def test_a_forgotten_room_is_not_taken_for_an_empty_one(floor: Floor) -> None:
+    positions = await floor.append(3)
+    await floor.fold_up_to(positions[-1])
+    await floor.sweep(retention_s=-10)
+    assert await floor.kept() == []
+    assert not await floor.client.hlen(floor.link.keys.heads)
+    assert isinstance(await floor.page_after(positions[0]), Gap)
+    assert isinstance(await floor.page_after(positions[-1]), Page)
+
+
+async def test_a_room_that_lost_its_job_is_queued_again(floor: Floor) -> None:
+    await floor.append(1)
+    await floor.client.xtrim(floor.link.keys.jobs, maxlen=0)
+    await floor.sweep()
+    assert [job.room for job in await floor.jobs.take(10, 1)] == [ROOM]
+    await floor.sweep()
+    assert await floor.jobs.waiting() == 1
+
+
+async def test_reports_of_dead_workers_are_removed(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    reports = Reports(floor.link.keys, floor.client)
+    now = time.time()
+    monkeypatch.setattr("workers.tally.time.time", lambda: now - 120)
+    await reports.put("dead", Tally(), 0)
+    monkeypatch.setattr("workers.tally.time.time", lambda: now)
+    await reports.put("alive", Tally(), 0)
+    await floor.sweep()
+    assert await floor.client.hkeys(floor.link.keys.workers) == [b"alive"]
