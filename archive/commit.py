@@ -1,7 +1,7 @@
 """Storing folded changes: positions move by compare-and-set, rows change in the same transaction.
 
-Four round trips of set-based SQL, however many rooms, chats and messages. Parameters are the patches themselves, as
-one JSON array per statement, so that a delta sends its own bytes and not the message it belongs to.
+Four round trips of set-based SQL, and one for each other table, however many rooms, chats and messages. Parameters are
+the patches themselves, as one JSON array per statement, so that a delta sends its own bytes and not its message's.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from psycopg import AsyncConnection
 
+from archive import upserts
 from archive.chat import NEW_TITLE
 from archive.columns import default, patched
 from archive.fold import USER_ROOM
@@ -132,6 +133,7 @@ async def commit(connection: AsyncConnection[Any], folds: Sequence[RoomFold]) ->
         ]
         accepted = await _patch_chats(connection, patches)
         await _patch_messages(connection, [patch for patch in patches if patch[:2] in accepted])
+        await upserts.store(connection, [fold.changes.rows for fold in folds if fold.room in moved])
     refused = tuple(RefusedChat(room, chat_id) for room, chat_id, _ in patches if (room, chat_id) not in accepted)
     return CommitResult(moved, refused)
 

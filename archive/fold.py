@@ -1,4 +1,4 @@
-"""The fold: entries of a user's room become patches, and patches apply to a snapshot. No I/O.
+"""The fold: entries of a room become patches, and patches apply to a snapshot. No I/O.
 
 `apply(apply(s, fold_all(a)), fold_all(b)) == apply(s, fold_all(a + b))` for any entries a, b: the worker may cut the
 log into batches of any size (tests/properties/test_fold.py).
@@ -10,17 +10,18 @@ live saw the NUL. Lone surrogates are not JSON that anything else here reads, an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import orjson
 
+from archive.channel_events import channel_changes, mark_changes
 from archive.chat import StoredChat
 from archive.errors import FoldError
 from archive.events import Effect, effect
 from archive.patches import Changes, ChatPatch, MessagePatch, compose
 from archive.shapes import BadShape, JsonObject, fields, optional_id
-from streams.entry import Entry
+from streams.entry import Entry, Position
 
 USER_ROOM = "user:"
 _NOT_STORED = ("local:", "temporary:", "channel:")  # chat ids that Open WebUI never stores
@@ -62,19 +63,32 @@ def sift(entries: Iterable[Entry]) -> Sifted:
 
 def changes_of(entry: Entry) -> Changes:
     """What this one entry changes; `Changes()` for what the fold ignores. Raises FoldError for a poison entry."""
-    if entry.event != "events" or not entry.room.startswith(USER_ROOM):
+    kind, _, name = entry.room.partition(":")
+    handler = _HANDLERS.get((kind, entry.event))
+    if handler is None:
         return Changes()
     try:
-        payload = fields(_parsed(entry.data), "the payload")
-        chat_id = optional_id(payload, "chat_id")
-        if chat_id is None or chat_id.startswith(_NOT_STORED):
-            return Changes()
-        envelope = fields(payload.get("data"), "data")
-        message_id = optional_id(payload, "message_id")
-        patch = _patch(effect(envelope.get("type"), envelope.get("data")), message_id, entry.position.ms // 1000)
+        return handler(name, fields(_parsed(entry.data), "the payload"), entry.position)
     except BadShape as error:
         raise FoldError(entry.position, str(error)) from error
+
+
+def _chat_changes(_name: str, payload: JsonObject, position: Position) -> Changes:
+    chat_id = optional_id(payload, "chat_id")
+    if chat_id is None or chat_id.startswith(_NOT_STORED):
+        return Changes()
+    envelope = fields(payload.get("data"), "data")
+    message_id = optional_id(payload, "message_id")
+    patch = _patch(effect(envelope.get("type"), envelope.get("data")), message_id, position.ms // 1000)
     return Changes() if patch is None else Changes({chat_id: patch})
+
+
+_HANDLERS: Mapping[tuple[str, str], Callable[[str, JsonObject, Position], Changes]] = {
+    ("user", "events"): _chat_changes,
+    ("user", "events:channel"): mark_changes,
+    ("channel", "events:channel"): channel_changes,
+}
+"""(kind of room, event) → what an entry changes, from the room's name, the payload and the position."""
 
 
 def apply(chat: StoredChat, changes: Changes) -> StoredChat:

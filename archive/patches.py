@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Any
 
 from archive.shapes import Json, JsonObject
+from archive.tables import Rows, compose_rows
 
 
 class Kind(Enum):
@@ -86,17 +87,22 @@ class ChatPatch:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a run of entries of one user's room changes, by chat id. Immutable; `Changes()` changes nothing."""
+    """What a run of entries of one room changes. Immutable; `Changes()` changes nothing.
+
+    chats: by chat id, from a user's room. rows: operations on rows of the other tables, by table and key.
+    """
 
     chats: Mapping[str, ChatPatch] = field(default_factory=dict)
+    rows: Rows = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.chats)
+        return bool(self.chats or self.rows)
 
 
 def compose(*changes: Changes) -> Changes:
     """The changes that have the effect of the given ones, one after the other. Linear in their total size."""
-    return Changes({key: _compose_chats(runs) for key, runs in _grouped(part.chats for part in changes).items()})
+    chats = {key: _compose_chats(runs) for key, runs in _grouped(part.chats for part in changes).items()}
+    return Changes(chats, compose_rows(part.rows for part in changes if part.rows))
 
 
 def sum_up(kind: Kind, values: Sequence[Any]) -> Any:

@@ -169,7 +169,7 @@ def test_a_message_event_without_a_message_changes_nothing() -> None:
 def test_other_rooms_and_other_events_change_nothing() -> None:
     log = UserLog()
     log.raw(log.add("message", {"content": "a"}).data, room="chat:chat")
-    log.raw(b"\xff", event="events:channel")
+    log.raw(b"\xff", event="events:note")
     assert not fold_all(log.entries[1:])
 
 

@@ -1,0 +1,70 @@
+"""The SQL of operations on rows: one statement per table, however many rooms and rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import orjson
+from psycopg import AsyncConnection
+
+from archive.tables import Column, Key, Op, Rows, Table, compose_rows
+
+_PUT: Mapping[Column, str] = {
+    Column.TEXT: "p.put->>'{name}'",
+    Column.WORD: "p.put->>'{name}'",
+    Column.NUMBER: "(p.put->>'{name}')::bigint",
+    Column.FLAG: "(p.put->>'{name}')::boolean",
+    Column.JSON: "nullif(p.put->'{name}', 'null')",
+}
+_DEFAULTS: Mapping[Column, str] = {
+    Column.TEXT: "''",
+    Column.WORD: "NULL::text",
+    Column.NUMBER: "0",
+    Column.FLAG: "false",
+    Column.JSON: "NULL::jsonb",
+}
+
+
+async def store(connection: AsyncConnection[Any], parts: Sequence[Rows]) -> None:
+    """Apply the operations of rooms that a commit moved. Rooms have no row in common."""
+    rows = compose_rows(parts)
+    for table in sorted(rows, key=lambda table: table.name):
+        await connection.execute(statement(table), [_json(table, rows[table])])
+
+
+@cache
+def statement(table: Table[Any]) -> bytes:
+    """Removes, changes and inserts rows of the table. A patch is a row `p` of keys, `put` (jsonb) and `gone`.
+
+    A NULL in `put`'s place puts nothing. Removed rows and inserted ones are different ones: a key has one operation.
+    """
+    same = " AND ".join(f"t.{key} = p.{key}" for key in table.keys)
+    keys = ", ".join(table.keys)
+    old = {name: f"t.{name}" for name in table.columns}
+    sets = ", ".join(f"{name} = {_patched(name, kind, old[name])}" for name, kind in table.columns.items())
+    values = ", ".join(_patched(name, kind, _DEFAULTS[kind]) for name, kind in table.columns.items())
+    open_rows = f" AND NOT t.{table.ends}" if table.ends else ""
+    return f"""
+        WITH p AS MATERIALIZED (
+            SELECT * FROM json_to_recordset(%s::json) AS
+                p({", ".join(f"{key} text" for key in table.keys)}, put jsonb, gone boolean)
+        ), dropped AS (
+            DELETE FROM {table.name} t USING p WHERE p.gone AND {same}
+        ), changed AS (
+            UPDATE {table.name} t SET {sets} FROM p WHERE NOT p.gone AND {same}{open_rows}
+        )
+        INSERT INTO {table.name} ({keys}, {", ".join(table.columns)})
+        SELECT {", ".join(f"p.{key}" for key in table.keys)}, {values} FROM p
+        WHERE NOT p.gone AND NOT EXISTS (SELECT FROM {table.name} t WHERE {same})
+    """.encode()
+
+
+def _patched(name: str, kind: Column, old: str) -> str:
+    return f"CASE WHEN p.put ? '{name}' THEN {_PUT[kind].format(name=name)} ELSE {old} END"
+
+
+def _json(table: Table[Any], ops: Mapping[Key, Op]) -> str:
+    rows = [{**dict(zip(table.keys, key, strict=True)), "put": op or {}, "gone": op is None} for key, op in ops.items()]
+    return orjson.dumps(rows).decode()
