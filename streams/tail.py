@@ -90,6 +90,7 @@ class Tail:
         )
         self.read_at = asyncio.get_running_loop().time()
         if not answer:
+            await open_epoch(self._client, self._link)  # a server that was emptied has lost it
             return 0
         items = _items(answer)
         if len(items) >= READ_ENTRIES and await self._skipped(before):
