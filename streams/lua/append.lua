@@ -58,6 +58,11 @@ for index = 1, (#ARGV - 4) / 7 do
   if not result and redis.call('XLEN', stream) >= tonumber(ARGV[4]) then
     result = 'full'
   end
+  -- A copy that finds no place would be missed silently by the viewers: then the entry itself is refused.
+  if not result and string.find(ARGV[arg + 4] or '', 'c', 1, true)
+    and redis.call('XLEN', KEYS[key]) >= tonumber(ARGV[4]) and redis.call('ZCOUNT', KEYS[key + 2], now, '+inf') > 0 then
+    result = 'full'
+  end
 
   fresh = not result
   if fresh then
