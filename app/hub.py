@@ -109,14 +109,17 @@ class Hub:
             metrics.SLOW.inc()
             feed.on_behind()
 
-    def fall_behind(self, before: Position) -> None:
-        """The tail lost track after `before`: every live feed has to be fed from the log from there."""
+    def fall_behind(self, before: Position) -> list[Feed]:
+        """The tail lost track after `before`: takes every live feed out of live mode and returns them.
+
+        They have to be fed from the log from there: call `on_behind` of each.
+        """
         metrics.REPAIRS.inc()
-        for feed in self.feeds():
-            if feed.live:
-                feed.live = False
-                feed.cut = max(before, feed.after)
-                feed.on_behind()
+        behind = [feed for feed in self.feeds() if feed.live]
+        for feed in behind:
+            feed.live = False
+            feed.cut = max(before, feed.after)
+        return behind
 
     async def catch_up(self, feed: Feed) -> None:
         """Feed a reader from the log until it has reached the tail; then it is live.

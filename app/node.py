@@ -17,6 +17,7 @@ from app.auth import Tokens
 from app.chats import Chats
 from app.emitter import Emitter
 from app.events import Events
+from app.feed import Feed
 from app.folded import FoldedWaiter
 from app.gate import Gate
 from app.health import Health
@@ -99,6 +100,9 @@ class Node:
         self.chats = Chats(archive, self.reader, self.owners)
         self.health = Health(self, client)
         self._tasks: asyncio.TaskGroup | None = None
+        self._repairing = asyncio.Lock()
+        self._repairs_from: list[Position] = []
+        """Where each repair that is under way began: orders behind it may not be obeyed yet."""
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run work in the node's task group; a fault in it stops the node visibly."""
@@ -144,13 +148,26 @@ class Node:
 
     def _fall_behind(self, before: Position, now: Position) -> None:
         log.error("the tail fell behind the shard's log at %s, reading rooms instead", before)
-        self.hub.fall_behind(before)
-        self.spawn(self._obey_missed(before, now))
+        behind = self.hub.fall_behind(before)
+        self._repairs_from.append(before)
+        self.spawn(self._repair(before, now, behind))
+
+    async def _repair(self, before: Position, now: Position, behind: list[Feed]) -> None:
+        """Carry out the orders that the tail did not see, and only then hand out the entries that it did not see."""
+        async with self._repairing:
+            await self._obey_missed(before, now)
+            self._repairs_from.remove(before)
+        await self._try_to_report()
+        for feed in behind:
+            feed.on_behind()
 
     async def _obey_missed(self, before: Position, now: Position) -> None:
-        """Carry out the orders that the tail did not see."""
         while before < now:
-            page = await self.reader.page({CONTROL_ROOM: before}, now, vouch=False)
+            try:
+                page = await self.reader.page({CONTROL_ROOM: before}, now, vouch=False)
+            except LogUnavailable as fault:
+                log.warning("orders since %s cannot be read yet: %s", before, fault)
+                continue
             if isinstance(page, Gap):
                 log.error("orders since %s are gone; sessions are cut off to be authorised anew", before)
                 for session in list(self.sessions.by_sid.values()):
@@ -170,8 +187,9 @@ class Node:
 
     async def report(self) -> None:
         """Report this node to the others. Raises LogUnavailable."""
+        obeyed = min([self.hub.position, *self._repairs_from])
         await self.nodes.report(
-            self.name, self.hub.position, version=__version__, connections=len(self.sessions.by_sid)
+            self.name, obeyed, version=__version__, connections=len(self.sessions.by_sid)
         )
         self.reported_at = time.monotonic()
 
