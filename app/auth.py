@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import jwt
@@ -18,7 +19,10 @@ class BadToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A user as its token tells. expires_at, issued_at: Unix seconds; expires_at is None for a token without end."""
+    """A user as its token tells. expires_at, issued_at: Unix seconds; expires_at is None for a token without end.
+
+    jti: the token's own id, or a digest of the token, so that one without can be revoked too.
+    """
 
     user_id: str
     name: str
@@ -54,10 +58,10 @@ class Tokens:
             raise BadToken("the token has expired") from fault
         except jwt.InvalidTokenError as fault:
             raise BadToken("the token is not valid") from fault
-        return _identity(claims)
+        return _identity(claims, token)
 
 
-def _identity(claims: dict[str, Any]) -> Identity:
+def _identity(claims: dict[str, Any], token: str) -> Identity:
     user_id = claims.get("id")
     if not isinstance(user_id, str) or not user_id or len(user_id) > 256 or not user_id.isprintable():
         raise BadToken("the token names no user")
@@ -69,7 +73,7 @@ def _identity(claims: dict[str, Any]) -> Identity:
         str(claims.get("name", "")),
         str(claims.get("email", "")),
         role,
-        str(claims.get("jti", "")),
+        str(claims.get("jti") or blake2b(token.encode(), digest_size=16).hexdigest()),
         float(claims.get("iat", 0)),
         float(claims["exp"]) if "exp" in claims else None,
     )

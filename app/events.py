@@ -74,7 +74,6 @@ class Events:
             if identity.user_id != session.user_id:
                 raise BadToken("the token is another user's")
             self._sessions.with_identity(session, identity)
-        await self._users.seen(session.identity)
         return {"id": session.user_id, "name": session.identity.name}
 
     async def heartbeat(self, session: Session, payload: Any) -> None:

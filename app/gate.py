@@ -6,22 +6,25 @@ from typing import Any
 
 from app.auth import BadToken, Identity, Tokens
 from app.sessions import Admission, NodeSessions
+from app.users import Users
 from registry.revocation import Revocations
 
 
 class Gate:
     """Reads tokens and lets their bearers in. `sessions` is set when the node is put together."""
 
-    def __init__(self, tokens: Tokens, revocations: Revocations) -> None:
+    def __init__(self, tokens: Tokens, revocations: Revocations, users: Users) -> None:
         self._tokens = tokens
         self._revocations = revocations
+        self._users = users
         self.sessions: NodeSessions | None = None
 
     async def identify(self, token: object) -> Identity:
-        """Who the token speaks for. Raises BadToken, also for a revoked one, and LogUnavailable."""
+        """Who the token speaks for; a user appears by it. Raises BadToken, also for a revoked one, LogUnavailable."""
         identity = self._tokens.read(token)
         if await self._revocations.revoked([identity.claim]):
             raise BadToken("the token was revoked")
+        self._users.seen(identity)
         return identity
 
     async def admit(self, socket: Any, auth: dict[str, Any]) -> Admission:

@@ -99,13 +99,18 @@ def node_of(request: Request) -> Node:
     return node
 
 
+def bearer_of(request: Request) -> str:
+    """The bearer token of the request. Raises BadToken."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise BadToken("a bearer token is required")
+    return token.strip()
+
+
 async def identify(request: Request) -> Identity:
     """Who asks, by the bearer token. Raises BadToken."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
     try:
-        if scheme.lower() != "bearer":
-            raise BadToken("a bearer token is required")
-        return await node_of(request).gate.identify(token.strip())
+        return await node_of(request).gate.identify(bearer_of(request))
     except BadToken:
         metrics.REFUSED.labels("http").inc()
         raise

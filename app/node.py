@@ -77,7 +77,8 @@ class Node:
         self.owners = Owners(keys, client, archive.owner, settings.retention_s)
         self.access = Access(self.owners)
         self.revocations = Revocations(keys, client)
-        self.gate = Gate(Tokens(secret), self.revocations)
+        self.users = Users(archive, Activity(keys, client))
+        self.gate = Gate(Tokens(secret), self.revocations, self.users)
         self.orders = Orders(self.appender, self.nodes, self._disconnect, self.spawn)
         self.hub = Hub(self.reader, CONTROL_ROOM, self._obey)
         self.tail = self.hub.tail = Tail(
@@ -94,7 +95,6 @@ class Node:
         manager = Manager()
         manager.wire(self.sessions, self.emitter, self.bus, self.orders)
         self.server = Server(settings, manager, self.gate, self.sessions)
-        self.users = Users(archive, Activity(keys, client))
         Events(self.gate, self.sessions, self.users).register(self.server)
         self.folded = FoldedWaiter(self.rooms)
         self.chats = Chats(archive, self.reader, self.owners)
@@ -124,6 +124,7 @@ class Node:
                     ("report", self._report_forever()),
                     ("refresh", self._refresh_forever()),
                     ("folded", self.folded.run()),
+                    ("users", self.users.run()),
                 )
             ]
             await self.report()
@@ -188,9 +189,7 @@ class Node:
     async def report(self) -> None:
         """Report this node to the others. Raises LogUnavailable."""
         obeyed = min([self.hub.position, *self._repairs_from])
-        await self.nodes.report(
-            self.name, obeyed, version=__version__, connections=len(self.sessions.by_sid)
-        )
+        await self.nodes.report(self.name, obeyed, version=__version__, connections=len(self.sessions.by_sid))
         self.reported_at = time.monotonic()
 
     async def _try_to_report(self) -> None:

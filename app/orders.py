@@ -49,6 +49,10 @@ class Orders:
         """Disconnect all sessions of a user for good, on every node, before it returns."""
         await self._order({"do": "disconnect", "users": [user_id]})
 
+    async def disconnect_token(self, jti: str) -> None:
+        """Disconnect all sessions that came with a token for good, on every node, before it returns."""
+        await self._order({"do": "disconnect", "tokens": [jti]})
+
     async def disconnect_session(self, sid: str) -> None:
         """Disconnect one session for good, on whichever node it is."""
         await self._order({"do": "disconnect", "sids": [sid]})
@@ -78,6 +82,8 @@ class Orders:
         sessions = [s for sid in order.get("sids", ()) if (s := self.sessions.by_sid.get(sid)) is not None]
         for user_id in order.get("users", ()):
             sessions += self.sessions.by_user.get(user_id, ())
+        if tokens := order.get("tokens"):
+            sessions += [s for s in self.sessions.by_sid.values() if s.identity.jti in tokens]
         return sessions
 
     def _leave(self, session: Session, room: str) -> None:

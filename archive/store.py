@@ -13,6 +13,7 @@ from archive import commit, reads, users
 from archive.chat import ChatSummary, StoredChat
 from archive.commit import CommitResult, RoomFold
 from archive.database import translated
+from archive.users import User
 from streams.entry import Position
 
 
@@ -57,9 +58,19 @@ class Archive:
             return await reads.chats_of(connection, _storable(user_id), limit, offset)
 
     async def see_user(self, user_id: str, name: str, email: str, role: str) -> None:
-        """Store a user as a valid token names them; no write when nothing changed."""
+        """Store a user as a valid token names them; no write when nothing changed, no name or email lost to ""."""
         async with self._connection() as connection:
             await users.see(connection, *map(_storable, (user_id, name, email, role)))
+
+    async def users(self, user_ids: Sequence[str]) -> dict[str, User]:
+        """Those of the users that were seen, by id."""
+        async with self._connection() as connection:
+            return await users.named(connection, [_storable(user_id) for user_id in user_ids])
+
+    async def users_page(self, limit: int, offset: int) -> tuple[User, ...]:
+        """All users that were seen, by id. limit, offset: a page of them."""
+        async with self._connection() as connection:
+            return await users.page(connection, limit, offset)
 
     async def touch_user(self, user_id: str, at_s: int) -> bool:
         """Note that the user was active at this Unix second. True when it was written: at most once a minute."""

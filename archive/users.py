@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg import AsyncConnection
+from psycopg.rows import class_row
 
 ACTIVE_EVERY_S = 60  # last_active_at is written at most this often
 
-# A user who comes back unchanged costs no write.
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user as its tokens name it. Times in Unix seconds; 0: not known."""
+
+    id: str
+    name: str = ""
+    email: str = ""
+    role: str = "user"
+    last_active_at: int = 0
+    created_at: int = 0
+
+
+# A user who comes back unchanged costs no write. A token without a name (or address) leaves the one that is known.
 _SEE = b"""
     INSERT INTO users AS u (id, name, email, role) VALUES (%s, %s, %s, %s)
-    ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email, role = excluded.role
-    WHERE (u.name, u.email, u.role) IS DISTINCT FROM (excluded.name, excluded.email, excluded.role)
+    ON CONFLICT (id) DO UPDATE SET
+        name = coalesce(nullif(excluded.name, ''), u.name),
+        email = coalesce(nullif(excluded.email, ''), u.email),
+        role = excluded.role
+    WHERE (u.name, u.email, u.role) IS DISTINCT FROM
+        (coalesce(nullif(excluded.name, ''), u.name), coalesce(nullif(excluded.email, ''), u.email), excluded.role)
 """
 _TOUCH = b"UPDATE users SET last_active_at = %s WHERE id = %s AND last_active_at < %s"
+_COLUMNS = b"SELECT id, name, email, role, last_active_at, created_at FROM users "
+_NAMED = _COLUMNS + b"WHERE id = ANY(%s)"
+_PAGE = _COLUMNS + b"ORDER BY id LIMIT %s OFFSET %s"
 
 
 async def see(connection: AsyncConnection[Any], user_id: str, name: str, email: str, role: str) -> None:
@@ -24,3 +47,13 @@ async def see(connection: AsyncConnection[Any], user_id: str, name: str, email: 
 async def touch(connection: AsyncConnection[Any], user_id: str, at_s: int) -> bool:
     cursor = await connection.execute(_TOUCH, [at_s, user_id, at_s - ACTIVE_EVERY_S])
     return cursor.rowcount == 1
+
+
+async def named(connection: AsyncConnection[Any], user_ids: Sequence[str]) -> dict[str, User]:
+    async with connection.cursor(row_factory=class_row(User)) as cursor:
+        return {user.id: user for user in await (await cursor.execute(_NAMED, [list(user_ids)])).fetchall()}
+
+
+async def page(connection: AsyncConnection[Any], limit: int, offset: int) -> tuple[User, ...]:
+    async with connection.cursor(row_factory=class_row(User)) as cursor:
+        return tuple(await (await cursor.execute(_PAGE, [limit, offset])).fetchall())

@@ -46,13 +46,14 @@ class Revocations:
             if (claim.jti and token is not None) or (user is not None and claim.issued_at <= _second(user))
         }
 
-    async def revoke_token(self, jti: str, ttl_s: int) -> None:
-        """Refuse the token from now on; `ttl_s` is the rest of its life."""
-        await retrying(lambda: self._client.set(self._keys.token_revoked(jti), "1", ex=max(ttl_s, 1)))
+    async def revoke_token(self, jti: str, ttl_s: int | None) -> None:
+        """Refuse the token from now on; `ttl_s` is the rest of its life, None for one that never expires."""
+        ttl_s = None if ttl_s is None else max(ttl_s, 1)
+        await retrying(lambda: self._client.set(self._keys.token_revoked(jti), "1", ex=ttl_s))
 
-    async def revoke_user(self, user_id: str, ttl_s: int) -> None:
-        """Refuse every token of the user that was issued up to now; `ttl_s` is the longest life of a token."""
-        await retrying(lambda: self._client.set(self._keys.user_revoked_at(user_id), str(int(time.time())), ex=ttl_s))
+    async def revoke_user(self, user_id: str) -> None:
+        """Refuse every token of the user that was issued up to now, for ever: some never expire."""
+        await retrying(lambda: self._client.set(self._keys.user_revoked_at(user_id), str(int(time.time()))))
 
 
 def _second(raw: bytes) -> float:

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from app import __version__
 from app.http import Json
 from app.payloads import MessageContent, MessageEvent, NewChat, RoomEvent
-from app.routes import chats, rooms, status
+from app.routes import chats, rooms, status, users
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -38,6 +38,8 @@ class Operation:
 
 
 _WRITE = ((404, "No such chat for you"), (429, "The room is full; retry"), (503, "The log does not answer; retry"))
+_DOWN = ((503, "The log, or a node, does not answer; retry"),)
+_ADMIN = ((403, "Only admins may do this"),)
 _FOLD = (*_WRITE, (504, "In the log, not folded in time"))
 _GONE = ((404, "No such room for you"), (410, "Past the retention: {error, snapshot, position}"))
 _EVENT = "/api/v1/chats/{chat_id}/messages/{message_id}/event"
@@ -62,6 +64,11 @@ OPERATIONS = (
     Operation(
         "POST", "/api/v1/rooms/{room}/events", rooms.publish, RoomEvent, (), ("Idempotency-Key",), answers=_WRITE[1:]
     ),
+    Operation("GET", "/api/v1/auths/", users.current),
+    Operation("POST", "/api/v1/auths/signout", users.sign_out, answers=_DOWN),
+    Operation("GET", "/api/v1/auths/signout", users.sign_out, answers=_DOWN),
+    Operation("GET", "/api/v1/users/", users.listed, None, ("page", "limit"), answers=_ADMIN),
+    Operation("POST", "/api/v1/users/{user_id}/revoke", users.revoke, answers=_ADMIN + _DOWN),
     Operation("GET", "/api/version", status.version, open=True),
     Operation("GET", "/api/config", status.config, open=True),
     Operation("GET", "/livez", status.livez, open=True),
