@@ -11,11 +11,13 @@ import orjson
 from app import metrics
 from app.auth import BadToken
 from app.gate import Gate
-from app.payloads import BadPayload, ChatEvent, UserJoin, parse, parse_position
+from app.payloads import BadPayload, ChatEvent, InUse, UserJoin, parse, parse_position
 from app.server import Server
 from app.session import Session
 from app.sessions import NodeSessions, Refused, TooManyRooms
 from app.users import Users
+from registry.usage import Usage
+from streams.bus import Bus, Signal
 from streams.errors import LogUnavailable
 
 log = logging.getLogger("roomlog.events")
@@ -26,16 +28,19 @@ Handler = Callable[[Session, Any], Awaitable[Any]]
 class Events:
     """The handlers, one method an event. What one returns is its acknowledgement."""
 
-    def __init__(self, gate: Gate, sessions: NodeSessions, users: Users) -> None:
+    def __init__(self, gate: Gate, sessions: NodeSessions, users: Users, usage: Usage, bus: Bus) -> None:
         self._gate = gate
         self._sessions = sessions
         self._users = users
+        self._usage = usage
+        self._bus = bus
 
     def register(self, server: Server) -> None:
         """Make the server call these handlers."""
         for event, handler in (
             ("user-join", self.user_join),
             ("heartbeat", self.heartbeat),
+            ("usage", self.usage),
             ("events:chat", self.chat),
         ):
             server.on(event, self._guarded(handler))
@@ -81,14 +86,36 @@ class Events:
         await self._users.active(session.user_id)
 
     async def chat(self, session: Session, payload: Any) -> bool:
-        """`events:chat`: join or leave a chat -> true, or false with an `error` when it is refused."""
+        """`events:chat`: join or leave a chat, or type in it -> true, or false with an `error` when it is refused."""
         event = parse(ChatEvent, payload)
         room = f"chat:{event.chat_id}"
         if event.data.type == "join":
             await self._sessions.join(session, room, parse_position(event.after))
+        elif event.data.type == "typing":
+            await self._typing(session, event)
         else:
             await self._sessions.leave(session, room)
         return True
+
+    async def _typing(self, session: Session, event: ChatEvent) -> None:
+        """Tell the chat's other members; only for members. Raises Refused."""
+        room = f"chat:{event.chat_id}"
+        if event.data.data is None:
+            raise BadPayload("data.data.typing: true or false")
+        if room not in session.feed.rooms:
+            raise Refused(f"there is no room {room[:100]} for you")
+        body = {
+            "chat_id": event.chat_id,
+            "user_id": session.user_id,
+            "shared": True,
+            "user": {"id": session.user_id, "name": session.identity.name},
+            "data": {"type": "typing", "data": {"typing": event.data.data.typing}},
+        }
+        await self._bus.publish(Signal(room, "events", orjson.dumps(body), session.sid))
+
+    async def usage(self, session: Session, payload: Any) -> None:
+        """`usage {model}`: a page is using a model."""
+        await self._usage.note(parse(InUse, payload).model)
 
 
 def _complain(session: Session, message: str) -> bool:

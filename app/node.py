@@ -24,6 +24,7 @@ from app.health import Health
 from app.hub import Hub
 from app.manager import Manager
 from app.orders import Orders
+from app.presence import Attendance
 from app.server import Server
 from app.session import Session
 from app.sessions import Limits, NodeSessions
@@ -31,11 +32,14 @@ from app.settings import Settings
 from app.users import Users
 from archive.store import Archive
 from registry.activity import Activity
-from registry.members import MEMBER_TTL_S, Members
+from registry.members import Members
 from registry.nodes import Nodes
 from registry.owners import Owners
+from registry.pool import Pool
+from registry.present import Presence
 from registry.revocation import Revocations
 from registry.sessions import Sessions as Records
+from registry.usage import Usage
 from streams.append import Appender
 from streams.bus import Bus
 from streams.entry import Entry, Position
@@ -85,9 +89,14 @@ class Node:
             link, self.hub.wanted, self.hub.deliver, self._fall_behind, self._new_epoch, settings.tail_pause_ms / 1000
         )
         records = Records(keys, client, settings.session_ttl_s)
+        self.pool = Pool(keys, client, settings.presence_ttl_s)
+        self.presence = Presence(keys, client, settings.presence_ttl_s)
+        self.usage = Usage(keys, client)
+        attendance = Attendance(self.pool, self.presence)
+        members = Members(keys, client, settings.session_ttl_s)
         limits = Limits(settings.session_rooms, settings.send_queue_packets)
         self.sessions = NodeSessions(
-            self.name, self.hub, records, Members(keys, client), self.reader, self.access, limits, self.spawn
+            self.name, self.hub, records, members, attendance, self.reader, self.access, limits, self.spawn
         )
         self.gate.sessions = self.orders.sessions = self.sessions
         self.bus = Bus(link, client, self.sessions.signal)
@@ -95,7 +104,7 @@ class Node:
         manager = Manager()
         manager.wire(self.sessions, self.emitter, self.bus, self.orders)
         self.server = Server(settings, manager, self.gate, self.sessions)
-        Events(self.gate, self.sessions, self.users).register(self.server)
+        Events(self.gate, self.sessions, self.users, self.usage, self.bus).register(self.server)
         self.folded = FoldedWaiter(self.rooms)
         self.chats = Chats(archive, self.reader, self.owners)
         self.health = Health(self, client)
@@ -225,7 +234,7 @@ class Node:
 
     async def _refresh_forever(self) -> None:
         while True:
-            await asyncio.sleep(min(MEMBER_TTL_S, self.settings.session_ttl_s) / 3)
+            await asyncio.sleep(min(self.settings.presence_ttl_s, self.settings.session_ttl_s) / 3)
             try:
                 await self.sessions.refresh()
             except LogUnavailable as fault:

@@ -31,16 +31,30 @@ class UserJoin(BaseModel):
     auth: Auth = Auth()
 
 
+class Typing(BaseModel):
+    typing: bool
+
+
 class ChatEventData(BaseModel):
-    type: Literal["join", "leave"]
+    type: Literal["join", "leave", "typing"]
+    data: Typing | None = None
 
 
 class ChatEvent(BaseModel):
-    """`events:chat`: join or leave a chat; `after` is the position of a snapshot, whose follow-ups come first."""
+    """`events:chat`: join or leave a chat, or type in it.
+
+    `after` of a join is the position of a snapshot, whose follow-ups come first.
+    """
 
     chat_id: Name
     data: ChatEventData
     after: str | None = None
+
+
+class InUse(BaseModel):
+    """`usage`: a model that a page is using."""
+
+    model: Name
 
 
 class NewChat(BaseModel):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from app.auth import Identity
 from app.feed import Feed
 from app.packets import Framer, event_packet
+from registry.pool import Pooled
+from registry.present import Present
 from registry.sessions import Replay
 from streams.entry import Entry, Position
 
@@ -44,6 +47,8 @@ class Session:
 
     sid: its public id. pid: its private id, by which it can come back; "" when it opted out of resume.
     connection: `node/engine sid`, what the session record names as its holder.
+    viewed: chats of other users that it is in: copies of their events are appended for it.
+    pooled, present: how other nodes see it. present has the name that it connected with.
     lock: held while the session's rooms change, so that record and membership change together.
     """
 
@@ -55,7 +60,10 @@ class Session:
         self.identity = identity
         self.socket = socket
         self.connection = f"{node}/{socket.sid}"
+        self.pooled = Pooled(sid, identity.user_id, self.connection, int(time.time() * 1000))
+        self.present = Present(self.connection, identity.user_id, identity.name)
         self.feed = Feed(SocketSink(socket, framer, bool(pid), limit), sid, cut, f"user:{identity.user_id}")
+        self.viewed: set[str] = set()
         self.lock = asyncio.Lock()
         self.replays: tuple[Replay, ...] = ()
         self.feeding: asyncio.Task[None] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from app.access import Access
 from app.auth import Identity
 from app.hub import HistoryGone, Hub
 from app.packets import Framer
+from app.presence import Attendance
 from app.session import Session
 from registry.members import Members
 from registry.sessions import Replay, SessionRecord
@@ -67,6 +68,7 @@ class NodeSessions:
         hub: Hub,
         records: Records,
         members: Members,
+        attendance: Attendance,
         reader: Reader,
         access: Access,
         limits: Limits,
@@ -76,6 +78,7 @@ class NodeSessions:
         self.hub = hub
         self._records = records
         self._members = members
+        self._attendance = attendance
         self._reader = reader
         self._access = access
         self._limits = limits
@@ -93,6 +96,16 @@ class NodeSessions:
         The session is in its rooms but not live; call `start_feeding` when its CONNECT packet is on its way. Raises
         LogUnavailable.
         """
+        admission = await self._admit(identity, socket, auth)
+        try:
+            await self._attendance.entered(admission.session)
+            await self._view(admission.session, list(admission.session.feed.rooms))
+        except BaseException:
+            self.forget(admission.session)
+            raise
+        return admission
+
+    async def _admit(self, identity: Identity, socket: Any, auth: dict[str, Any]) -> Admission:
         if auth.get("resume") is False:
             return Admission(await self._begin(identity, socket, pid=""))
         pid = auth.get("pid")
@@ -221,6 +234,7 @@ class NodeSessions:
                 raise TooManyRooms(f"a session may be in {self._limits.rooms} rooms")
             since = cut if after is None else min(after, cut)
             if known is not None and since >= known:
+                await self._attendance.joined(session, room)
                 return known
             if since < cut:
                 self._hand_out_late(session, Replay(room, since, known or cut, cut))
@@ -250,8 +264,8 @@ class NodeSessions:
         try:
             if session.pid:
                 await self._records.join(session.pid, session.connection, room, since, session.replays)
-            if await self._access.is_viewer(session.identity, room):
-                await self._members.enter(room, session.sid)
+            await self._view(session, [room])
+            await self._attendance.joined(session, room)
         except BaseException:
             self.hub.leave(session.feed, room)
             if not session.feed.live:
@@ -264,8 +278,10 @@ class NodeSessions:
             self.hub.leave(session.feed, room)
             if session.pid:
                 await self._records.leave(session.pid, session.connection, room)
+            session.viewed.discard(room)
             if room.startswith("chat:"):
                 await self._members.leave(room, session.sid)
+            await self._attendance.left(session, room)
 
     # the end
 
@@ -283,11 +299,14 @@ class NodeSessions:
 
     async def gone(self, session: Session, for_good: bool) -> None:
         """The client's link ended. for_good: it said goodbye, or was told to; it cannot come back."""
-        watched = [room for room in session.feed.rooms if room.startswith("chat:")]
+        rooms = list(session.feed.rooms)
         self.forget(session)
         try:
-            for room in watched:
-                await self._members.leave(room, session.sid)
+            await self._attendance.gone(session, rooms)
+            if session.pid and not for_good:  # it may resume: copies are appended for it meanwhile
+                await self._members.refresh(_viewed([session]))
+            else:
+                await self._members.leave_all(_viewed([session]))
             if session.pid and for_good:
                 await self._records.end(session.pid)
             elif session.pid:
@@ -299,8 +318,14 @@ class NodeSessions:
         """Keep the records and memberships of connected sessions alive. Raises LogUnavailable."""
         sessions = list(self.by_sid.values())
         await self._records.refresh([(s.pid, s.connection) for s in sessions if s.pid])
-        rooms = [(s, room) for s in sessions for room in s.feed.rooms]
-        await self._members.refresh([(r, s.sid) for s, r in rooms if await self._access.is_viewer(s.identity, r)])
+        await self._attendance.refresh(sessions)
+        await self._members.refresh(_viewed(sessions))
+
+    async def _view(self, session: Session, rooms: list[str]) -> None:
+        """Count a session as a viewer where it is in another user's chat."""
+        viewed = [room for room in rooms if await self._access.is_viewer(session.identity, room)]
+        session.viewed.update(viewed)
+        await self._members.refresh([(room, session.sid) for room in viewed])
 
     def signal(self, signal: Signal) -> None:
         """Hand an ephemeral event to those members of its room, or to that session, that are here."""
@@ -318,6 +343,10 @@ class NodeSessions:
     def with_identity(self, session: Session, identity: Identity) -> None:
         """The client showed a newer token of the same user."""
         session.identity = replace(identity)
+
+
+def _viewed(sessions: Iterable[Session]) -> list[tuple[str, str]]:
+    return [(room, session.sid) for session in sessions for room in session.viewed]
 
 
 def reset_payload(rooms: Any, position: Position) -> bytes:

@@ -39,6 +39,7 @@ class Settings(SharedSettings):
 
     embedded_worker: bool = Field(True, description="With embedded servers only: run a worker beside this node.")
     session_ttl_s: int = Field(600, ge=1, description="Seconds for which a session that went away may come back.")
+    presence_ttl_s: float = Field(30, ge=1, description="Seconds after which what a dead node noted vanishes.")
     session_rooms: int = Field(1000, ge=1, description="Rooms that one session may be in.")
     tail_pause_ms: float = Field(1.0, ge=0, le=100, description="Pause after a read of the log that was full of work.")
     send_queue_packets: int = Field(

@@ -35,8 +35,7 @@ class Bus:
 
     async def publish(self, signal: Signal) -> None:
         """Send to every node that listens now. Raises LogUnavailable when Redis does not take it."""
-        head = "\n".join((signal.room, signal.event, signal.skip)).encode()
-        message = len(head).to_bytes(4, "big") + head + signal.data
+        message = frame(signal)
         await retrying(lambda: self._client.publish(self._channel, message), 2.0)
 
     async def run(self) -> None:
@@ -55,6 +54,12 @@ class Bus:
                 message = await pubsub.get_message(timeout=1.0)
                 if message is not None:
                     self._deliver(_parse(message["data"]))
+
+
+def frame(signal: Signal) -> bytes:
+    """A signal as it travels; whatever is put behind it is more of its data."""
+    head = "\n".join((signal.room, signal.event, signal.skip)).encode()
+    return len(head).to_bytes(4, "big") + head + signal.data
 
 
 def _parse(message: bytes) -> Signal:

@@ -109,9 +109,41 @@ class Keys:
         """Hash: the record of a session that may come back."""
         return self._key(f"session:{pid}")
 
+    def pool(self, sid: str) -> str:
+        """Hash: whose a connected session is, and which connection has it. Expires unless its node refreshes it."""
+        return self._key(f"pool:{sid}")
+
     def sessions_of(self, user_id: str) -> str:
-        """Sorted set: pid -> Unix second until which the session counts as connected."""
+        """Sorted set: session id -> Unix ms until which the session counts as connected."""
         return self._key(f"sessions:{user_id}")
+
+    @property
+    def users(self) -> str:
+        """Sorted set: user -> Unix ms until which the user counts as connected."""
+        return self._key("users")
+
+    @property
+    def usage(self) -> str:
+        """Sorted set: model -> Unix ms until which it counts as in use."""
+        return self._key("usage")
+
+    def present(self, room: str) -> str:
+        """Sorted set: JSON [connection, user id, name] -> Unix ms until which it counts as present in the room."""
+        return self._key(f"present:{room}")
+
+    @property
+    def present_rooms(self) -> str:
+        """Sorted set: room -> Unix ms until which somebody may be present in it."""
+        return self._key("present")
+
+    def call(self, number: int) -> str:
+        """Hash: an event call that its caller waits for: `user`, `asked` (connection), `answer` (JSON)."""
+        return self._key(f"call:{number}")
+
+    @property
+    def directs(self) -> str:
+        """Sorted set: direct completion's channel -> Unix ms until which somebody waits for its lines."""
+        return self._key("directs")
 
     def owner(self, chat_id: str) -> str:
         """String: the owner of a chat that may not be folded yet."""

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from app import __version__
 from app.http import Json
 from app.payloads import MessageContent, MessageEvent, NewChat, RoomEvent
-from app.routes import chats, rooms, status, users
+from app.routes import chats, rooms, status, usage, users
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -69,6 +69,7 @@ OPERATIONS = (
     Operation("GET", "/api/v1/auths/signout", users.sign_out, answers=_DOWN),
     Operation("GET", "/api/v1/users/", users.listed, None, ("page", "limit"), answers=_ADMIN),
     Operation("POST", "/api/v1/users/{user_id}/revoke", users.revoke, answers=_ADMIN + _DOWN),
+    Operation("GET", "/api/usage", usage.usage),
     Operation("GET", "/api/version", status.version, open=True),
     Operation("GET", "/api/config", status.config, open=True),
     Operation("GET", "/livez", status.livez, open=True),

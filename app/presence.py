@@ -1,0 +1,76 @@
+"""Keeping this node's sessions in the pool and in the presence of their rooms."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Coroutine, Iterable
+from typing import Any
+
+import orjson
+
+from app.session import Session
+from registry.pool import Pool
+from registry.present import Announcement, Presence, Present
+
+AT_ONCE = 20
+"""Rooms of one session that are noted side by side: a session that resumes may be in hundreds."""
+
+
+class Attendance:
+    """What of the sessions here other nodes may see. All calls raise LogUnavailable and may be repeated.
+
+    Rooms `user:` have no presence of their own: the pool knows each user's sessions.
+    """
+
+    def __init__(self, pool: Pool, presence: Presence) -> None:
+        self._pool = pool
+        self._presence = presence
+
+    async def entered(self, session: Session) -> None:
+        """A session (re)connected, with the rooms that it is in."""
+        await self._pool.enter(session.pooled)
+        await _in_slices(self.joined(session, room) for room in session.feed.rooms)
+
+    async def joined(self, session: Session, room: str) -> None:
+        """A session is in a room. A chat is told who is present, also when nothing changed: the joiner asks so."""
+        if _has_presence(room):
+            await self._presence.enter(room, session.present, announcement(room))
+
+    async def left(self, session: Session, room: str) -> None:
+        """A session is in a room no longer."""
+        if _has_presence(room):
+            await self._presence.leave(room, session.present, announcement(room))
+
+    async def gone(self, session: Session, rooms: Collection[str]) -> None:
+        """A session's connection ended. Another connection of the same session is not touched."""
+        await self._pool.leave(session.pooled)
+        await _in_slices(self.left(session, room) for room in rooms)
+
+    async def refresh(self, sessions: Collection[Session]) -> None:
+        """Keep everything of these sessions alive."""
+        await self._pool.refresh([session.pooled for session in sessions])
+        rooms: dict[str, list[Present]] = {}
+        for session in sessions:
+            for room in session.feed.rooms:
+                if _has_presence(room):
+                    rooms.setdefault(room, []).append(session.present)
+        await self._presence.refresh({room: (present, announcement(room)) for room, present in rooms.items()})
+
+
+def announcement(room: str) -> Announcement | None:
+    """How a room is told who is present: chats by `chat:presence`, others not."""
+    kind, _, name = room.partition(":")
+    if kind != "chat":
+        return None
+    head = b'{"chat_id":%s,"data":{"type":"chat:presence","data":{"users":' % orjson.dumps(name)
+    return Announcement("events", head, b"}}}")
+
+
+def _has_presence(room: str) -> bool:
+    return not room.startswith("user:")
+
+
+async def _in_slices(calls: Iterable[Coroutine[Any, Any, None]]) -> None:
+    waiting = list(calls)
+    for start in range(0, len(waiting), AT_ONCE):
+        await asyncio.gather(*waiting[start : start + AT_ONCE])

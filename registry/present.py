@@ -1,0 +1,87 @@
+"""Who is present in a room, over all nodes: users with their names, as entries that expire by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import orjson
+
+from streams.bus import Signal, frame
+from streams.keys import Keys
+from streams.link import Client, retrying, run_script
+
+Telling = Literal["always", "changed", "never"]
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """One connection's presence, whatever room it is in."""
+
+    connection: str
+    user_id: str
+    name: str
+    member: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "member", orjson.dumps([self.connection, self.user_id, self.name]))
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """The ephemeral event that tells a room who is present: `head`, the users as a JSON list, `tail`."""
+
+    event: str
+    head: bytes
+    tail: bytes
+
+
+class Presence:
+    """All calls may be repeated and raise LogUnavailable. Each is one script call, or one a room in `refresh`.
+
+    announcement: what tells a room; None for rooms that are not told.
+    """
+
+    def __init__(self, keys: Keys, client: Client, ttl_s: float) -> None:
+        self._keys = keys
+        self._client = client
+        self._ttl_ms = int(ttl_s * 1000)
+
+    async def enter(self, room: str, who: Present, telling: Announcement | None) -> None:
+        """Note somebody in a room, and tell the room."""
+        keys, args = self._encode(room, [who.member], [], telling, "always")
+        await retrying(lambda: run_script(self._client, "present", keys, args))
+
+    async def leave(self, room: str, who: Present, telling: Announcement | None) -> None:
+        """Take somebody out of a room, and tell the room if that changed anything."""
+        keys, args = self._encode(room, [], [who.member], telling, "changed")
+        await retrying(lambda: run_script(self._client, "present", keys, args))
+
+    async def refresh(self, rooms: Mapping[str, tuple[Sequence[Present], Announcement | None]]) -> None:
+        """Keep these members alive, drop expired ones of the same rooms, and tell the rooms where that changed it."""
+        for room, (members, telling) in rooms.items():
+            keys, args = self._encode(room, [who.member for who in members], [], telling, "changed")
+            await retrying(lambda k=keys, a=args: run_script(self._client, "present", k, a))  # type: ignore[misc]
+
+    def _encode(
+        self, room: str, keep: Iterable[bytes], drop: Iterable[bytes], telling: Announcement | None, when: Telling
+    ) -> tuple[list[str], list[object]]:
+        kept = list(keep)
+        head = tail = b""
+        if telling is not None:
+            head, tail = frame(Signal(room, telling.event, telling.head)), telling.tail
+        told = when if telling is not None else "never"
+        args: list[object] = [self._ttl_ms, room, told, self._keys.bus, head, tail, len(kept), *kept, *drop]
+        return [self._keys.present(room), self._keys.present_rooms], args
+
+    async def users(self, room: str) -> dict[str, str]:
+        """Who is present: user id -> name."""
+        key = self._keys.present(room)
+
+        async def read() -> list[bytes]:
+            seconds, micros = await self._client.time()
+            return list(await self._client.zrangebyscore(key, seconds * 1000 + micros // 1000, "+inf"))
+
+        members = [orjson.loads(raw) for raw in await retrying(read)]
+        return {user_id: name for _connection, user_id, name in members}
