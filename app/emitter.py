@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 
 from app import metrics
-from streams.append import Appended, Appender, NewEntry, Once
+from archive.envelope import message_entry
+from streams.append import Appended, Appender, Fence, NewEntry, Once
 from streams.bus import Bus, Signal
 from streams.errors import LogError
 
@@ -45,20 +46,18 @@ class Emitter:
         self._appender = appender
         self._bus = bus
 
-    async def emit(self, target: Target, kind: str, data: Any, once: Once | None = None) -> Appended | None:
+    async def emit(
+        self, target: Target, kind: str, data: Any, once: Once | None = None, fence: Fence | None = None
+    ) -> Appended | None:
         """Emit an `events` event of a message: to its owner's sessions, and a copy to the chat's other viewers.
 
         Returns where it is in the log; None for an ephemeral type, which has no place there.
         """
-        envelope = {"chat_id": target.chat_id, "message_id": target.message_id, "data": {"type": kind, "data": data}}
-        body = orjson.dumps(envelope)
-        room = f"user:{target.user_id}"
+        entry = message_entry(target.user_id, target.chat_id, target.message_id, kind, data, once=once, fence=fence)
         if kind in EPHEMERAL_TYPES or kind in CALL_TYPES:
-            await self._bus.publish(Signal(room, "events", body))
+            await self._bus.publish(Signal(entry.room, entry.event, entry.data))
             return None
-        shared = orjson.dumps(envelope | {"user_id": target.user_id, "shared": True})
-        copy = NewEntry(f"chat:{target.chat_id}", "events", shared, skip=room)
-        return await self.append(NewEntry(room, "events", body, once=once, copy=copy))
+        return await self.append(entry)
 
     async def publish(self, room: str, event: str, data: Any, durable: bool, once: Once | None) -> Appended | None:
         """Emit any event to a room; returns where it is in the log, None when it is not durable."""

@@ -17,7 +17,7 @@ from app.chats import ChatBusy
 from app.payloads import BadPayload, parse
 from archive.errors import ArchiveError
 from streams.append import Once
-from streams.errors import EntryTooLarge, KeyReused, LogUnavailable, RoomFull
+from streams.errors import EntryTooLarge, Fenced, KeyReused, LogUnavailable, RoomFull
 
 if TYPE_CHECKING:
     from app.node import Node
@@ -63,6 +63,8 @@ def translate(fault: Exception) -> ApiError:
             return ApiError(429, "room_full", str(fault), retryable=True)
         case KeyReused():
             return ApiError(422, "idempotency_key_reused", str(fault))
+        case Fenced():
+            return ApiError(409, "fenced", str(fault))
         case LogUnavailable():
             return ApiError(503, "log_unavailable", str(fault), retryable=True)
         case ArchiveError():
@@ -85,6 +87,7 @@ FAULTS = (
     EntryTooLarge,
     RoomFull,
     KeyReused,
+    Fenced,
     LogUnavailable,
     ArchiveError,
     ChatBusy,

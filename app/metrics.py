@@ -12,6 +12,7 @@ REPAIRS = Counter("roomlog_tail_repairs_total", "Times the tail fell behind the 
 SLOW = Counter("roomlog_slow_sockets_total", "Times a socket left live mode because it reads too slowly.")
 REFUSED = Counter("roomlog_auth_failures_total", "Connections and requests refused for their token.", ["where"])
 BAD_INPUT = Counter("roomlog_bad_packets_total", "Client packets refused as malformed.")
+COMPLETIONS = Counter("roomlog_completions_total", "Completions that ended, by how.", ["outcome"])
 CONNECTIONS = Gauge("roomlog_connections", "Connected sessions.")
 ROOMS = Gauge("roomlog_rooms", "Rooms with members on this node.")
 TAIL_AGE = Gauge("roomlog_tail_age_seconds", "Seconds since the tail last heard from the log.")

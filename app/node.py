@@ -15,6 +15,7 @@ from app import __version__, metrics
 from app.access import Access
 from app.auth import Tokens
 from app.chats import Chats
+from app.completions.service import Completions
 from app.emitter import Emitter
 from app.events import Events
 from app.feed import Feed
@@ -29,6 +30,7 @@ from app.server import Server
 from app.session import Session
 from app.sessions import Limits, NodeSessions
 from app.settings import Settings
+from app.tasks import Tasks
 from app.users import Users
 from archive.store import Archive
 from registry.activity import Activity
@@ -39,6 +41,8 @@ from registry.pool import Pool
 from registry.present import Presence
 from registry.revocation import Revocations
 from registry.sessions import Sessions as Records
+from registry.tasks import HOLD
+from registry.tasks import Tasks as Leases
 from registry.usage import Usage
 from streams.append import Appender
 from streams.bus import Bus
@@ -99,12 +103,22 @@ class Node:
             self.name, self.hub, records, members, attendance, self.reader, self.access, limits, self.spawn
         )
         self.gate.sessions = self.orders.sessions = self.sessions
+        hold_s = settings.task_lease_s * HOLD
+        self.tasks = self.orders.tasks = Tasks(
+            self.name,
+            Leases(keys, client, hold_s),
+            hold_s,
+            settings.task_stop_wait_s,
+            self.orders.stop_task,
+            self.spawn,
+        )
         self.bus = Bus(link, client, self.sessions.signal)
         self.emitter = Emitter(self.appender, self.bus)
         manager = Manager()
         manager.wire(self.sessions, self.emitter, self.bus, self.orders)
         self.server = Server(settings, manager, self.gate, self.sessions)
         Events(self.gate, self.sessions, self.users, self.usage, self.bus).register(self.server)
+        self.completions = Completions(settings, self.emitter, self.tasks)
         self.folded = FoldedWaiter(self.rooms)
         self.chats = Chats(archive, self.reader, self.owners)
         self.health = Health(self, client)
@@ -133,6 +147,7 @@ class Node:
                     ("report", self._report_forever()),
                     ("refresh", self._refresh_forever()),
                     ("folded", self.folded.run()),
+                    ("tasks", self.tasks.run()),
                     ("users", self.users.run()),
                 )
             ]
@@ -143,6 +158,8 @@ class Node:
                 await self._stop(loops)
 
     async def _stop(self, loops: list[asyncio.Task[None]]) -> None:
+        await self.tasks.aclose()
+        await self.completions.aclose()
         await self.appender.drain()
         with contextlib.suppress(LogUnavailable):
             await self.nodes.leave(self.name)

@@ -13,6 +13,7 @@ import orjson
 
 from app.session import Session
 from app.sessions import NodeSessions
+from app.tasks import Tasks
 from registry.nodes import Nodes
 from streams.append import Appender, NewEntry
 from streams.entry import Entry, Position
@@ -36,6 +37,7 @@ class Orders:
         self._disconnect = disconnect
         self._spawn = spawn
         self.sessions: NodeSessions | None = None
+        self.tasks: Tasks | None = None
 
     async def leave_room(self, room: str, user_ids: Iterable[str]) -> None:
         """Take all sessions of the users out of a room. When it returns, no node delivers it to them any more."""
@@ -61,6 +63,10 @@ class Orders:
         """Put one session into a room or take it out, on whichever node it is."""
         await self._order({"do": "enter" if into else "leave", "room": room, "sids": [sid]})
 
+    async def stop_task(self, task_id: str) -> None:
+        """Stop a task, on whichever node it runs. Does not wait for it: the task's record tells how it ended."""
+        await self._appender.append(NewEntry(CONTROL_ROOM, "order", orjson.dumps({"do": "stop", "task": task_id})))
+
     async def _order(self, order: dict[str, Any]) -> None:
         """Raises LogUnavailable when the log, or a living node, does not answer in time."""
         appended = await self._appender.append(NewEntry(CONTROL_ROOM, "order", orjson.dumps(order)))
@@ -69,6 +75,8 @@ class Orders:
     def obey(self, entry: Entry) -> None:
         """Carry out an order in this turn of the loop; its records follow in the background."""
         order = orjson.loads(entry.data)
+        if order["do"] == "stop" and self.tasks is not None:
+            self.tasks.obey(order["task"])
         for session in self._meant(order):
             if order["do"] == "disconnect":
                 self._disconnect(session)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from registry.settings import Settings as SharedSettings
 from registry.settings import SettingsError, read
@@ -35,6 +35,17 @@ class Settings(SharedSettings):
     websocket_event_caller_timeout: float | None = Field(None, gt=0, description="Seconds an event call waits.")
     websocket_redis_lock_timeout: int = Field(60, ge=1, description="Seconds of a registry lock.")
     redis_task_ttl: int = Field(300, ge=1, description="Seconds of a task's lease.")
+    task_stop_wait_s: float = Field(10.0, gt=0, description="How long a stop waits for the task's end.")
+    openai_api_base_url: str | None = Field(
+        None, description="OpenAI-compatible provider, http(s)://host/v1. Unset: an embedded one that echoes."
+    )
+    openai_api_key: SecretStr | None = Field(None, description="Key of the provider, sent as a bearer token.")
+    completion_idle_s: float = Field(
+        300.0, gt=0, le=3000, description="Silence of the provider after which a completion ends with an error."
+    )
+    completion_connect_s: float = Field(10.0, gt=0, description="How long connecting to the provider may take.")
+    completion_tasks: int = Field(500, ge=1, description="Completions of one node at a time; above it: 429.")
+    echo_words_s: float = Field(20.0, gt=0, description="Words a second of the embedded provider.")
     max_message_bytes: int = Field(16 << 20, ge=1024, description="Largest message or request body that is taken.")
 
     embedded_worker: bool = Field(True, description="With embedded servers only: run a worker beside this node.")
@@ -48,6 +59,13 @@ class Settings(SharedSettings):
     sql_wait_s: float = Field(10.0, gt=0, description="How long `?ack=sql` waits for the fold.")
     idempotency_ttl_s: int = Field(86_400, ge=1, description="Seconds for which an Idempotency-Key is remembered.")
     worker_lag_s: float = Field(30.0, gt=0, description="Unfolded age above which /readyz complains.")
+
+    @field_validator("openai_api_base_url")
+    @classmethod
+    def _provider(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("http://… or https://… is accepted")
+        return value.rstrip("/") if value is not None else None
 
     @field_validator("roomlog_data_dir")
     @classmethod

@@ -136,8 +136,9 @@ def _follow_ups(data: Json) -> Effect:
 
 
 def _cancel(data: Json) -> Effect:
-    output = _given(fields(data, "data") if data is not None else {}, {"output": ("output", array)})
-    return Effect(Ops(put={**output, "done": True, "stopped": True}))
+    found = fields(data, "data") if data is not None else {}
+    put = {**_given(found, {"output": ("output", array)}), "done": True, "stopped": True}
+    return Effect(Ops(put, {"extra": {"interrupted": True}} if found.get("interrupted") is True else {}))
 
 
 def _title(data: Json) -> Effect:
@@ -149,7 +150,7 @@ def _tags(data: Json) -> Effect:
 
 
 _MESSAGE: Mapping[str, tuple[str, Check]] = {
-    **_COMPLETION,
+    **{name: check for name, check in _COMPLETION.items() if name != "error"},
     "role": ("role", text),
     "statusHistory": ("status_history", array),
     "files": ("files", array),
@@ -162,6 +163,7 @@ _MESSAGE: Mapping[str, tuple[str, Check]] = {
 _MESSAGE_OR_NULL: Mapping[str, tuple[str, Check]] = {
     "parentId": ("parent_id", nullable_text),
     "model": ("model", nullable_text),
+    "error": ("error", anything),
 }
 _DERIVED = {"id", "childrenIds"}  # the key of the mapping, and the others' parentId, say it
 

@@ -47,6 +47,9 @@ class Settings(BaseSettings):
         100_000, ge=5_000, description="Entries of the shard's log. A node that is further behind repairs from rooms."
     )
 
+    task_lease_s: float = Field(
+        30.0, ge=1, le=3000, description="Seconds within which what a dead process left unfinished is closed."
+    )
     fold_window_ms: int = Field(200, ge=0, le=10_000, description="How long a worker gathers deltas for one commit.")
     claim_after_s: float = Field(10.0, ge=1, description="Silence after which a worker's job is taken over.")
     sweep_interval_s: float = Field(30.0, ge=0.1, description="Pause between two sweeps over all rooms.")

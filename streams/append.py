@@ -12,13 +12,14 @@ import secrets
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from hashlib import blake2b
 from typing import Any
 
 from redis import exceptions as redis_errors
 
 from streams.entry import Position
-from streams.errors import EntryTooLarge, KeyReused, LogError, LogUnavailable, RoomFull
+from streams.errors import EntryTooLarge, Fenced, KeyReused, LogError, LogUnavailable, RoomFull
 from streams.keys import is_folded
 from streams.link import Link, open_epoch, retrying, run_script
 
@@ -41,6 +42,30 @@ class Once:
     ttl_s: int = 86_400
 
 
+FENCE_TTL_S = 3600
+"""A fence that nobody appended through for this long is gone, and its run is over."""
+
+
+class Step(Enum):
+    """What an entry does to its fence."""
+
+    BEGIN = "b"  # the run takes it, whoever held it before
+    HOLD = "h"  # only the run that holds it may append
+    END = "e"  # the same, and the fence is gone behind this entry: it is the last of the run
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Lets one run at a time append: entries of a run that was replaced, or has ended, are refused as Fenced.
+
+    name: what the runs are of. run: a name that no other run ever has.
+    """
+
+    name: str
+    run: str
+    step: Step = Step.HOLD
+
+
 @dataclass(frozen=True, slots=True)
 class NewEntry:
     """What a caller appends.
@@ -49,6 +74,7 @@ class NewEntry:
     skip: session id, or `user:{id}`, that must not receive it.
     quiet: only the fold reads it.
     once: idempotency key.
+    fence: refuses the entry when its run is over.
     copy: an entry of another room, for its viewers: appended right behind this one, if that room has live members.
     """
 
@@ -58,6 +84,7 @@ class NewEntry:
     skip: str = ""
     quiet: bool = False
     once: Once | None = None
+    fence: Fence | None = None
     copy: NewEntry | None = None
 
 
@@ -101,9 +128,9 @@ class Appender:
     async def append(self, entry: NewEntry) -> Appended:
         """Append one entry; returns when the log has it.
 
-        Raises EntryTooLarge, RoomFull, KeyReused (nothing was appended), or LogUnavailable (it is not known whether
-        it was). A cancelled caller's entry may still be appended. Calls of one task that follow each other, and calls
-        made in one turn of the loop, are appended in that order.
+        Raises EntryTooLarge, RoomFull, KeyReused, Fenced (nothing was appended), or LogUnavailable (it is not known
+        whether it was). A cancelled caller's entry may still be appended. Calls of one task that follow each other, and
+        calls made in one turn of the loop, are appended in that order.
         """
         size = len(entry.data) + (len(entry.copy.data) if entry.copy else 0)
         if size > self._entry_bytes:
@@ -183,7 +210,7 @@ class Appender:
     def _encode(self, entries: Sequence[NewEntry]) -> tuple[list[str], list[Any]]:
         names = self._link.keys
         keys = [names.log, names.epoch, names.heads, names.jobs, names.queued, self._producer]
-        args: list[Any] = [self._sequence, PRODUCER_TTL_S, self._log_length, self._room_cap]
+        args: list[Any] = [self._sequence, PRODUCER_TTL_S, self._log_length, self._room_cap, FENCE_TTL_S]
         previous: NewEntry | None = None
         for entry in entries:
             stream = names.room(entry.room)
@@ -191,14 +218,18 @@ class Appender:
             once = entry.once
             keys += (stream, names.once(once.scope, once.key) if once else stream)
             keys.append(names.members(entry.room) if is_copy else stream)
+            fence = entry.fence
+            keys.append(names.run(fence.name) if fence else stream)
             flags = (
                 ("f" if is_folded(entry.room) else "")
                 + ("q" if entry.quiet else "")
                 + ("o" if once else "")
                 + ("mc" if is_copy else "")
+                + (fence.step.value if fence else "")
             )
             args += (entry.room, entry.event, entry.data, entry.skip, flags)
             args += (once.ttl_s, _digest(entry)) if once else (0, "")
+            args.append(fence.run if fence else "")
             previous = entry
         return keys, args
 
@@ -207,6 +238,8 @@ class Appender:
             return
         if result == "full":
             waiting.answer.set_exception(RoomFull(waiting.entry.room, self._room_cap))
+        elif result == "fenced":
+            waiting.answer.set_exception(Fenced("this run of the message is over: a newer one began, or it was closed"))
         elif result == "reused":
             waiting.answer.set_exception(KeyReused("the idempotency key was used for another payload"))
         else:

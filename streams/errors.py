@@ -37,6 +37,10 @@ class KeyReused(LogError):
     """The idempotency key was used before for another payload. Nothing was appended."""
 
 
+class Fenced(LogError):
+    """The entry is of a run that is over: a newer one took its place, or it was closed. Nothing was appended."""
+
+
 class EntryTooLarge(LogError):
     """The entry is above the size limit. Nothing was appended."""
 

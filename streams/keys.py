@@ -101,6 +101,28 @@ class Keys:
         """String: what an idempotency key was answered."""
         return self._key(f"once:{scope}:{key}")
 
+    def run(self, name: str) -> str:
+        """String: the run that may append below a fence of this name. Gone when none is under way."""
+        return self._key(f"run:{name}")
+
+    @property
+    def task_leases(self) -> str:
+        """Sorted set: task -> Unix ms of its lease's end. Those of dead owners stay until a worker reaps them."""
+        return self._key("tasks:leases")
+
+    @property
+    def task_remains(self) -> str:
+        """Hash: task -> JSON of what is to be closed in the log if its owner dies."""
+        return self._key("tasks:remains")
+
+    def task(self, task_id: str) -> str:
+        """Hash: the record of one task; expires with its lease."""
+        return self._key(f"task:{task_id}")
+
+    def tasks_of(self, item_id: str) -> str:
+        """Sorted set: task of this item -> Unix ms of its lease's end. Expires with the last of them."""
+        return self._key(f"tasks:item:{item_id}")
+
     def members(self, room: str) -> str:
         """Sorted set: session id -> Unix second until which it counts as a member."""
         return self._key(f"members:{room}")

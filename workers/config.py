@@ -12,6 +12,8 @@ class WorkerConfig:
     retention_s: how long folded entries are kept for clients that come back.
     room_keep: how many entries of a room are kept at most, if they are folded.
     sweep_every_s: the pause between two walks over all rooms.
+    room_cap, log_length: limits of the appends that close what dead processes left unfinished.
+    interrupt_every_s: the pause between two looks for such.
     round_rooms, round_entries: what one transaction takes up at most; a room always gets `slice_entries_min`.
     """
 
@@ -20,6 +22,9 @@ class WorkerConfig:
     retention_s: float = 86_400.0
     room_keep: int = 50_000
     sweep_every_s: float = 30.0
+    room_cap: int = 100_000
+    log_length: int = 100_000
+    interrupt_every_s: float = 1.0
     round_rooms: int = 500
     round_entries: int = 10_000
     slice_entries_min: int = 50

@@ -21,12 +21,14 @@ from embedded import EmbeddedError, lease
 from migrations import upgrade
 from registry.lease import Lease
 from registry.settings import Settings, SettingsError, load_settings
+from registry.tasks import Tasks
 from streams.errors import LogUnavailable, ServerUnfit
 from streams.jobs import Jobs
 from streams.keys import Keys
 from streams.link import Link, check_server
 from streams.rooms import Rooms
 from workers.config import WorkerConfig
+from workers.interrupter import Interrupter
 from workers.persister import Persister
 from workers.reclaimer import Reclaimer
 from workers.sweeper import Sweeper
@@ -35,6 +37,7 @@ from workers.tally import Reporter, Reports, Tally
 log = logging.getLogger("roomlog.worker")
 
 SWEEP_LEASE_S = 15.0
+INTERRUPT_LEASE_S = 3.0
 
 Keep = Callable[[], Coroutine[Any, Any, None]]
 
@@ -93,6 +96,13 @@ async def run_loops(link: Link, archive: Archive, config: WorkerConfig, stop: as
         persister,
         Reclaimer(jobs, reclaiming, config, stop),
         Sweeper(sweep_lease, rooms, jobs, archive, reports, config, stop),
+        Interrupter(
+            link,
+            Tasks(link.keys, client, INTERRUPT_LEASE_S),
+            Lease(link, client, "interrupter", INTERRUPT_LEASE_S),
+            config,
+            stop,
+        ),
         Reporter(worker, tally, reports, rooms, stop),
     )
     await jobs.ensure_group()
@@ -111,6 +121,8 @@ def config_of(settings: Settings) -> WorkerConfig:
         retention_s=settings.retention_s,
         room_keep=settings.room_keep,
         sweep_every_s=settings.sweep_interval_s,
+        room_cap=settings.room_cap,
+        log_length=settings.shard_log_length,
     )
 
 

@@ -13,9 +13,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app import __version__
+from app.completions.request import CompletionRequest
 from app.http import Json
 from app.payloads import MessageContent, MessageEvent, NewChat, RoomEvent
-from app.routes import chats, rooms, status, usage, users
+from app.routes import chats, completions, rooms, status, tasks, usage, users
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -41,6 +42,7 @@ _WRITE = ((404, "No such chat for you"), (429, "The room is full; retry"), (503,
 _DOWN = ((503, "The log, or a node, does not answer; retry"),)
 _ADMIN = ((403, "Only admins may do this"),)
 _FOLD = (*_WRITE, (504, "In the log, not folded in time"))
+_COMPLETE = (*_WRITE, (502, "The provider gave no answer (without `chat_id` only)"))
 _GONE = ((404, "No such room for you"), (410, "Past the retention: {error, snapshot, position}"))
 _EVENT = "/api/v1/chats/{chat_id}/messages/{message_id}/event"
 
@@ -70,6 +72,11 @@ OPERATIONS = (
     Operation("GET", "/api/v1/users/", users.listed, None, ("page", "limit"), answers=_ADMIN),
     Operation("POST", "/api/v1/users/{user_id}/revoke", users.revoke, answers=_ADMIN + _DOWN),
     Operation("GET", "/api/usage", usage.usage),
+    Operation("POST", "/api/chat/completions", completions.complete, CompletionRequest, answers=_COMPLETE),
+    Operation("GET", "/api/tasks", tasks.list_all),
+    Operation("GET", "/api/tasks/chat/{chat_id}", tasks.list_of_chat, answers=_WRITE[:1]),
+    Operation("POST", "/api/tasks/stop/{task_id}", tasks.stop),
+    Operation("POST", "/api/tasks/chat/{chat_id}/stop", tasks.stop_of_chat, answers=_WRITE[:1]),
     Operation("GET", "/api/version", status.version, open=True),
     Operation("GET", "/api/config", status.config, open=True),
     Operation("GET", "/livez", status.livez, open=True),

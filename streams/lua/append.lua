@@ -1,16 +1,18 @@
 -- Appends a batch of entries, all or none of it, once.
 --
--- KEYS: log, epoch, heads, jobs, queued, producer, then per entry: room stream, once key, members key
+-- KEYS: log, epoch, heads, jobs, queued, producer, then per entry: room stream, once key, members key, fence
 --       (a key that an entry does not use repeats the room stream)
--- ARGV: producer sequence, producer ttl (s), shard log length, room cap, then per entry:
---       room, event, data, skip, flags, once ttl (s), once digest
+-- ARGV: producer sequence, producer ttl (s), shard log length, room cap, fence ttl (s), then per entry:
+--       room, event, data, skip, flags, once ttl (s), once digest, run
 -- flags: f the room is folded: queue it for a worker
 --        q quiet: only the fold reads it
 --        o idempotent by the once key
 --        m only if the members key counts a live member
 --        c a copy: only if the entry before it was appended by this call
+--        b the run takes the fence; h only if the run holds the fence; e the same, and the fence goes
 -- Returns per entry: a position, '=position' (the once key had it), 'full', 'reused' (the once key had another
--- digest) or '' (left out by m or c). The error NOEPOCH asks the caller to run epoch.lua first.
+-- digest), 'fenced' (another run holds the fence, or none) or '' (left out by m or c). The error NOEPOCH asks the
+-- caller to run epoch.lua first.
 --
 -- One producer sends its batches one after another with a growing sequence; a batch whose answer was lost is sent
 -- again with the same sequence and gets the same answer. Source of the idea: Kafka's idempotent producer (KIP-98).
@@ -34,14 +36,14 @@ end
 local floor = redis.call('HGET', epoch, 'floor') or '0-0'
 local now = redis.call('TIME')[1]
 local results = {}
-local key, arg = 7, 5
+local key, arg = 7, 6
 local fresh = false
 
-for index = 1, (#ARGV - 4) / 7 do
-  local stream, once, members = KEYS[key], KEYS[key + 1], KEYS[key + 2]
+for index = 1, (#ARGV - 5) / 8 do
+  local stream, once, members, fence = KEYS[key], KEYS[key + 1], KEYS[key + 2], KEYS[key + 3]
   local room, event, data, skip = ARGV[arg], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3]
-  local flags, once_ttl, digest = ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6]
-  key, arg = key + 3, arg + 7
+  local flags, once_ttl, digest, run = ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7]
+  key, arg = key + 4, arg + 8
   local result = nil
 
   if string.find(flags, 'c', 1, true) and not fresh then
@@ -54,6 +56,9 @@ for index = 1, (#ARGV - 4) / 7 do
       local position, before_digest = string.match(before, '^(%S+) (.*)$')
       result = (before_digest == digest) and ('=' .. position) or 'reused'
     end
+  end
+  if not result and string.find(flags, '[he]') and redis.call('GETEX', fence, 'EX', ARGV[5]) ~= run then
+    result = 'fenced'
   end
   if not result and redis.call('XLEN', stream) >= tonumber(ARGV[4]) then
     result = 'full'
@@ -77,6 +82,11 @@ for index = 1, (#ARGV - 4) / 7 do
     end
     if string.find(flags, 'o', 1, true) then
       redis.call('SET', once, result .. ' ' .. digest, 'EX', once_ttl)
+    end
+    if string.find(flags, 'b', 1, true) then
+      redis.call('SET', fence, run, 'EX', ARGV[5])
+    elseif string.find(flags, 'e', 1, true) then
+      redis.call('DEL', fence)
     end
   end
   results[index] = result

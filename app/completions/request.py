@@ -1,0 +1,57 @@
+"""What a client asks for: OpenAI's request, and what Open WebUI's page adds to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.payloads import Name
+
+OURS = frozenset(
+    {
+        "chat_id",
+        "id",
+        "session_id",
+        "parent_id",
+        "parent_message",
+        "user_message",
+        "background_tasks",
+        "features",
+        "files",
+        "filter_ids",
+        "folder_id",
+        "metadata",
+        "model_item",
+        "params",
+        "terminal_id",
+        "tool_ids",
+        "tool_servers",
+        "skill_ids",
+        "variables",
+    }
+)
+"""Fields that the page adds and that no provider knows: OpenAI refuses a request that has them."""
+
+
+class CompletionRequest(BaseModel):
+    """Body of POST /api/chat/completions: an OpenAI request. With `chat_id` the answer becomes message `id` of it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model: str = Field(min_length=1, max_length=256)
+    messages: list[dict[str, Any]] = Field(min_length=1)
+    stream: bool = False
+    chat_id: Name | None = None
+    id: Name | None = None
+    session_id: str | None = None
+    parent_id: str | None = Field(None, max_length=255)
+
+    def for_provider(self) -> dict[str, Any]:
+        """The request as the provider gets it."""
+        return {name: value for name, value in self.model_dump(exclude_unset=True).items() if name not in OURS}
+
+    @property
+    def goes_on(self) -> bool:
+        """True when the answer continues what the assistant has said already, instead of saying it anew."""
+        return self.messages[-1].get("role") == "assistant"

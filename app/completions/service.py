@@ -1,0 +1,141 @@
+"""Completions: an answer is asked of the provider and written into its message by a task of this node."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from contextlib import aclosing
+
+from app import metrics
+from app.completions.gathered import gathered
+from app.completions.pieces import ProviderError
+from app.completions.request import CompletionRequest
+from app.completions.run import Run
+from app.completions.upstream import Echo, OpenAi, Upstream
+from app.emitter import Emitter
+from app.settings import Settings
+from app.tasks import Tasks, Unclosed
+from registry.tasks import Remains
+from streams.errors import Fenced, LogError
+
+log = logging.getLogger("roomlog.completions")
+
+WINDOW_S = 0.005
+"""What the provider sends within this of the first piece shares its append."""
+
+PIECES = 500
+"""Pieces of one append at most."""
+
+
+class TooBusy(Exception):
+    """This node streams as many completions as it may. Try again later, or another node."""
+
+
+def upstream_of(settings: Settings) -> Upstream:
+    """The provider that the settings name."""
+    if settings.openai_api_base_url is None:
+        return Echo(settings.echo_words_s)
+    key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
+    idle_s, connect_s = settings.completion_idle_s, settings.completion_connect_s
+    return OpenAi(settings.openai_api_base_url, key, idle_s, connect_s, settings.completion_tasks)
+
+
+class Completions:
+    """Starts completions as tasks of this node."""
+
+    def __init__(self, settings: Settings, emitter: Emitter, tasks: Tasks) -> None:
+        self.upstream = upstream_of(settings)
+        self._emitter = emitter
+        self._tasks = tasks
+        self._limit = settings.completion_tasks
+        self._running = 0
+
+    async def start(self, owner: str, chat_id: str, message_id: str, request: CompletionRequest) -> str:
+        """Begin a run of the message; returns its task's id when the log has the beginning.
+
+        Whatever happens to this process from then on, the message will be closed. Raises TooBusy, LogUnavailable and
+        the other errors of `Appender.append`; nothing runs then.
+        """
+        if self._running >= self._limit:
+            raise TooBusy(f"this node streams {self._running} completions already")
+        run = Run(self._emitter, Remains(owner, chat_id, message_id, uuid.uuid4().hex))
+        begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        work = self._work(run, request, begun)
+        task_id = await self._tasks.create_task(work, chat_id, user_id=owner, remains=run.remains)
+        await begun
+        return task_id
+
+    async def _work(self, run: Run, request: CompletionRequest, begun: asyncio.Future[None]) -> None:
+        """The task. Raises Unclosed when the message could not be closed; a worker closes it then."""
+        self._running += 1
+        outcome = "failed"
+        try:
+            if await self._began(run, request, begun):
+                outcome = await self._stream(run, request)
+        except asyncio.CancelledError:
+            outcome = "cancelled"
+            raise
+        finally:
+            self._running -= 1
+            metrics.COMPLETIONS.labels(outcome).inc()
+
+    async def _began(self, run: Run, request: CompletionRequest, begun: asyncio.Future[None]) -> bool:
+        try:
+            await run.begin(request)
+        except LogError as fault:
+            if not begun.done():
+                begun.set_exception(fault)
+            return False
+        except asyncio.CancelledError:
+            begun.cancel()
+            await self._close_cancelled(run)
+            raise
+        if not begun.done():
+            begun.set_result(None)
+        return True
+
+    async def _stream(self, run: Run, request: CompletionRequest) -> str:
+        """Write the answer until it ends; returns how, in a word for the metrics."""
+        try:
+            async with (
+                aclosing(self.upstream.answer(request.for_provider())) as answer,
+                aclosing(gathered(answer, WINDOW_S, PIECES)) as batches,
+            ):
+                async for pieces in batches:
+                    await run.add(pieces)
+            await run.done()
+        except asyncio.CancelledError:
+            await self._close_cancelled(run)
+            raise
+        except ProviderError as fault:
+            log.info("a completion failed: %s", fault)
+            await self._close_failed(run, str(fault))
+            return "provider_error"
+        except Fenced:
+            log.info("a run of message %s ended: a newer one began", run.remains.message_id)
+            return "replaced"
+        except LogError as fault:
+            await self._close_failed(run, f"The answer could not be kept: {fault}.")
+            return "log_error"
+        return "done"
+
+    async def _close_failed(self, run: Run, reason: str) -> None:
+        try:
+            await run.failed(reason)
+        except Fenced:
+            log.info("a run of message %s was closed by somebody else", run.remains.message_id)
+        except LogError as fault:
+            raise Unclosed(f"its message is left to the workers to close: {fault}") from fault
+
+    async def _close_cancelled(self, run: Run) -> None:
+        try:
+            await run.cancelled(interrupted=self._tasks.is_interrupted())
+        except Fenced:
+            log.info("a run of message %s was closed by somebody else", run.remains.message_id)
+        except LogError as fault:
+            raise Unclosed(f"its message is left to the workers to close: {fault}") from fault
+
+    async def aclose(self) -> None:
+        """Close the connections to the provider. May be called twice."""
+        await self.upstream.aclose()

@@ -1,0 +1,56 @@
+"""Chat completions: into a message of a chat, or straight to the caller."""
+
+from __future__ import annotations
+
+import uuid
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from app.auth import Identity
+from app.completions import plain
+from app.completions.pieces import ProviderError
+from app.completions.request import CompletionRequest
+from app.completions.service import TooBusy
+from app.http import ApiError, Json, identify, node_of, read_body
+from app.node import Node
+
+NOT_STORED = ("local:", "temporary:")
+"""Chats with these prefixes are known to the page only: anybody may have one, and nothing of it is stored."""
+
+
+async def complete(request: Request) -> Response:
+    """Answer a chat's message as a task, and answer its id at once; without `chat_id`: OpenAI's own answer."""
+    node, identity = node_of(request), await identify(request)
+    body = await read_body(request, CompletionRequest)
+    if body.chat_id is None:
+        return await _plain(node, body)
+    owner = await _owner(node, identity, body.chat_id)
+    message_id = body.id or str(uuid.uuid4())
+    try:
+        task_id = await node.completions.start(owner, body.chat_id, message_id, body)
+    except TooBusy as fault:
+        raise ApiError(429, "busy", str(fault), retryable=True) from fault
+    return Json({"status": True, "task_ids": [task_id], "chat_id": body.chat_id, "id": message_id})
+
+
+async def _owner(node: Node, identity: Identity, chat_id: str) -> str:
+    """Whose room the answer goes to. Raises ApiError 404 for a chat that the asking user may not write to."""
+    if chat_id.startswith(NOT_STORED):
+        return identity.user_id
+    owner = await node.owners.of(chat_id)
+    if owner is None or not (identity.may_serve or owner == identity.user_id):
+        raise ApiError(404, "not_found", f"there is no chat {chat_id[:100]} for you")
+    return owner
+
+
+async def _plain(node: Node, body: CompletionRequest) -> Response:
+    upstream = node.completions.upstream
+    try:
+        if not body.stream:
+            return Json(await plain.whole(upstream, body))
+        lines = await plain.started(upstream, body)
+    except ProviderError as fault:
+        raise ApiError(502, "provider_error", str(fault), retryable=True) from fault
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return StreamingResponse(lines, media_type="text/event-stream", headers=headers)

@@ -1,0 +1,67 @@
+"""Tasks: which there are, and stopping them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.auth import Identity
+from app.http import ApiError, Json, identify, node_of
+from app.node import Node
+from app.tasks import Outcome
+
+STOPS = 100
+"""Tasks of a chat that are stopped at once."""
+
+MEANING: dict[Outcome, str] = {
+    "stopped": "stopped",
+    "over": "is already over",
+    "unreachable": "could not be stopped yet: its owner does not answer; it stops when the owner is back",
+}
+
+
+async def list_all(request: Request) -> Response:
+    """The running tasks of all nodes: one's own, or everybody's for admins and services."""
+    node, identity = node_of(request), await identify(request)
+    tasks = await (node.tasks.list_tasks() if identity.may_serve else node.tasks.list_tasks_of(identity.user_id))
+    return Json({"tasks": tasks})
+
+
+async def list_of_chat(request: Request) -> Response:
+    """The running tasks of a chat, on all nodes."""
+    node, identity = node_of(request), await identify(request)
+    chat_id = await _chat(request, node, identity)
+    return Json({"task_ids": await node.tasks.list_task_ids_by_item_id(chat_id)})
+
+
+async def stop(request: Request) -> Response:
+    """Stop a task, on whichever node it runs; answers when it has ended, or why it has not."""
+    node, identity = node_of(request), await identify(request)
+    task_id: str = request.path_params["task_id"]
+    owner = await node.tasks.owner_of(task_id)
+    known = owner is not None and (identity.may_serve or owner == identity.user_id)
+    outcome = await node.tasks.stop_task(task_id) if known else "over"  # nor is it told that somebody else has it
+    message = f"task {task_id[:100]} {MEANING[outcome]}"
+    return Json({"status": outcome == "stopped", "outcome": outcome, "message": message})
+
+
+async def stop_of_chat(request: Request) -> Response:
+    """Stop all tasks of a chat. `status` is true when none of them runs any more."""
+    node, identity = node_of(request), await identify(request)
+    chat_id = await _chat(request, node, identity)
+    task_ids = (await node.tasks.list_task_ids_by_item_id(chat_id))[:STOPS]
+    outcomes = dict(zip(task_ids, await asyncio.gather(*map(node.tasks.stop_task, task_ids)), strict=True))
+    left = [task_id for task_id, outcome in outcomes.items() if outcome == "unreachable"]
+    message = f"{len(left)} tasks {MEANING['unreachable']}" if left else f"{len(task_ids)} tasks stopped"
+    return Json({"status": not left, "task_ids": task_ids, "outcomes": outcomes, "message": message})
+
+
+async def _chat(request: Request, node: Node, identity: Identity) -> str:
+    """The chat of the path, if it is the asking user's, or the user may act for others. Raises ApiError 404."""
+    chat_id: str = request.path_params["chat_id"]
+    owner = await node.owners.of(chat_id)
+    if owner is None or not (identity.may_serve or owner == identity.user_id):
+        raise ApiError(404, "not_found", f"there is no chat {chat_id[:100]} for you")
+    return chat_id

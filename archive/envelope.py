@@ -1,0 +1,34 @@
+"""How an event of a message stands in the log: written here, read by the fold and by clients (CONTRACT.md §5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from streams.append import Fence, NewEntry, Once
+
+
+def message_entry(
+    user_id: str,
+    chat_id: str,
+    message_id: str | None,
+    kind: str,
+    data: Any,
+    *,
+    once: Once | None = None,
+    fence: Fence | None = None,
+    quiet: bool = False,
+) -> NewEntry:
+    """The entry of an `events` event in its chat owner's room, with a copy for the chat's other viewers.
+
+    quiet: only the fold reads it; then there is no copy. Raises TypeError for data that JSON cannot have.
+    """
+    envelope = {"chat_id": chat_id, "message_id": message_id, "data": {"type": kind, "data": data}}
+    room = f"user:{user_id}"
+    body = orjson.dumps(envelope)
+    if quiet:
+        return NewEntry(room, "events", body, quiet=True, once=once, fence=fence)
+    shared = orjson.dumps(envelope | {"user_id": user_id, "shared": True})
+    copy = NewEntry(f"chat:{chat_id}", "events", shared, skip=room)
+    return NewEntry(room, "events", body, once=once, fence=fence, copy=copy)
