@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount
 from starlette.types import Message, Receive, Scope, Send
 
+from app.edge import guarded
 from app.http import EXCEPTION_HANDLERS
 from app.node import Node
 from app.routes.table import routes
@@ -40,7 +41,7 @@ OPERATOR_FAULTS = (SettingsError, EmbeddedError, ServerUnfit, LogError, ArchiveE
 
 async def _socket_io(scope: Scope, receive: Receive, send: Send) -> None:
     node: Node = scope["app"].state.node
-    await node.server.handle_request(scope, receive, send)
+    await guarded(node.server.handle_request, node.settings.max_message_bytes, scope, receive, send)
 
 
 @asynccontextmanager

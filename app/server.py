@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import socketio
 from engineio import packet as eio_packet
+from engineio.payload import Payload
 from socketio import packet
 
 from app import codec, metrics
@@ -23,6 +24,17 @@ from app.settings import Settings
 from streams.errors import LogUnavailable
 
 log = logging.getLogger("roomlog.server")
+
+MAX_ATTACHMENTS = 100
+"""Binary attachments of one packet. Their bytes together are bounded like a message's."""
+
+MAX_POLLED_PACKETS = 10_000
+"""Packets in one polling request. A stock client sends all that waits at once; the library's own limit of 16 drops the
+request and answers 200. The request's size is bounded by max_message_bytes."""
+
+
+class BadPacket(ValueError):
+    """A packet that the server does not take. The text is for its sender."""
 
 
 class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has no types
@@ -44,6 +56,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
             logger=settings.websocket_server_logging,
             engineio_logger=settings.websocket_server_engineio_logging,
         )
+        Payload.max_decode_packets = MAX_POLLED_PACKETS
+        self._packet_bytes = settings.max_message_bytes
         self._gate = gate
         self._sessions = sessions
         self._always = settings.always_connect
@@ -119,19 +133,44 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
+            self._check_attachment(eio_sid, data)
             await super()._handle_eio_message(eio_sid, data)
+            waiting = self._binary_packet.get(eio_sid)
+            if waiting is not None and waiting.attachment_count > MAX_ATTACHMENTS:
+                raise BadPacket(f"a packet may have {MAX_ATTACHMENTS} attachments")
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as fault:
-            metrics.BAD_INPUT.inc()
             self._binary_packet.pop(eio_sid, None)
             log.info("connection %s sent a malformed packet: %s", eio_sid, type(fault).__name__)
-            session = self.by_connection.get(eio_sid)
-            if session is not None:
-                session.send("error", orjson.dumps({"message": "malformed packet"}))
+            self._complain(eio_sid, str(fault) if isinstance(fault, BadPacket) else "malformed packet")
+
+    def _check_attachment(self, eio_sid: str, data: Any) -> None:
+        """Raises BadPacket when attachments that were announced do not come, or are too large."""
+        waiting = self._binary_packet.get(eio_sid)
+        if waiting is None:
+            return
+        if not isinstance(data, bytes):
+            raise BadPacket("text came where an attachment was due")
+        if len(data) + sum(map(len, waiting.attachments)) > self._packet_bytes:
+            raise BadPacket(f"attachments may have {self._packet_bytes} bytes together")
 
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: Any) -> None:  # noqa: A002
         if not isinstance(data, list) or not data or not isinstance(data[0], str):
-            raise ValueError("an event needs a name")
+            raise BadPacket("an event needs a name")
+        if (namespace or "/") != "/":
+            raise BadPacket("there is only the namespace /")
+        if data[0] == "*" or data[0] in self.reserved_events:
+            self._complain(eio_sid, f"the event name {data[0]!r} is reserved")
+            if id is not None and eio_sid in self.by_connection:
+                refusal = self.packet_class(packet.ACK, namespace="/", id=id, data=[False])
+                self._put(self.by_connection[eio_sid].socket, refusal)
+            return
         await super()._handle_event(eio_sid, namespace, id, data)
+
+    def _complain(self, eio_sid: str, reason: str) -> None:
+        metrics.BAD_INPUT.inc()
+        session = self.by_connection.get(eio_sid)
+        if session is not None:
+            session.send("error", orjson.dumps({"message": reason}))
 
     async def _handle_disconnect(self, eio_sid: str, namespace: str | None, reason: str | None = None) -> None:
         """The client said goodbye (DISCONNECT packet), or the link ended (`reason` of Engine.IO)."""
