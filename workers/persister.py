@@ -96,7 +96,10 @@ class Persister:
             self._behind = any(len(entries) >= count for entries in read.values())
             committed = await self._commit_until_done(read)
             await self._acknowledge(read, committed)
-            await self._release(by_room, committed)
+            again = await self._release(by_room, committed)
+            for room in again:
+                if not read[room]:  # nothing was handed out, and SQL is behind: it was acknowledged once
+                    await self._jobs.rewind(room, committed[room])
 
     async def _take(self) -> list[Job]:
         """Jobs of one round: whatever comes within the fold window that the first one opens."""
@@ -210,10 +213,12 @@ class Persister:
             {room: [e.position for e in read[room] if e.position <= upto] for room, upto in committed.items()}
         )
 
-    async def _release(self, by_room: Mapping[str, Sequence[Job]], committed: Mapping[str, Position]) -> None:
-        """End the jobs of the committed rooms. The others' stay, for whoever moved the room or claims them."""
+    async def _release(self, by_room: Mapping[str, Sequence[Job]], committed: Mapping[str, Position]) -> set[str]:
+        """End the jobs of the committed rooms; returns those that have more. The other rooms' jobs stay, for whoever
+        moved the room or claims them.
+        """
         await self._jobs.drop([job for room in committed for job in by_room[room][1:]])
-        await self._jobs.release({by_room[room][0]: upto for room, upto in committed.items()})
+        return await self._jobs.release({by_room[room][0]: upto for room, upto in committed.items()})
 
     @asynccontextmanager
     async def _held(self, jobs: Sequence[Job]) -> AsyncIterator[None]:

@@ -265,12 +265,14 @@ async def test_a_worker_that_holds_jobs_does_not_take_them_along(shop: Shop, app
 async def test_a_database_restored_from_a_backup_is_folded_up_again(
     shop: Shop, appender: Appender, database_url: str
 ) -> None:
-    await append_all(appender, [delta("a"), delta("b")])
+    positions = await append_all(appender, [delta("a"), delta("b")])
     async with shop.running():
         await eventually(shop.idle)
         async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
             await connection.execute(b"TRUNCATE rooms, chats, messages")
-        await shop.folded(ROOM, (await append_all(appender, [delta("c")]))[0])
+        await shop.folded(ROOM, positions[-1])
+        await append_all(appender, [delta("c")])
+        await eventually(shop.idle)
     assert (await shop.chat()).messages["m1"].content == "abc"
 
 
