@@ -16,6 +16,7 @@ from streams.append import NewEntry
 from streams.bus import Signal
 
 if TYPE_CHECKING:
+    from app.asked import Asked
     from app.emitter import Emitter
     from app.orders import Orders
     from app.sessions import NodeSessions
@@ -27,11 +28,12 @@ ROOM_KINDS = ("user:", "channel:", "chat:", "note:", "doc_note:")
 class Manager(socketio.AsyncManager):  # type: ignore[misc]  # python-socketio has no types
     """Give it to a Socket.IO server as `client_manager=`; `wire` connects it to the node's parts."""
 
-    def wire(self, sessions: NodeSessions, emitter: Emitter, bus: Bus, orders: Orders) -> None:
+    def wire(self, sessions: NodeSessions, emitter: Emitter, bus: Bus, orders: Orders, asked: Asked) -> None:
         self._sessions = sessions
         self._emitter = emitter
         self._bus = bus
         self._orders = orders
+        self._asked = asked
 
     def admit(self, sid: str, eio_sid: str) -> None:
         """Register a connected session under the id that it was given."""
@@ -68,6 +70,11 @@ class Manager(socketio.AsyncManager):  # type: ignore[misc]  # python-socketio h
     async def leave_room(self, sid: str, namespace: str, room: str) -> None:
         """Take a session out of a room, on whichever node it is."""
         await self._orders.move_session(sid, room, into=False)
+
+    async def trigger_callback(self, sid: str, id: int, data: list[Any]) -> None:  # noqa: A002
+        """A client acknowledged something: an event call of any node, or a callback of this one."""
+        if not await self._asked.answer(sid, id, data):
+            await super().trigger_callback(sid, id, data)
 
     def get_rooms(self, sid: str, namespace: str) -> list[str]:
         """The rooms of a session of this node."""

@@ -13,7 +13,9 @@ from typing import Any
 
 from app import __version__, metrics
 from app.access import Access
+from app.asked import Asked
 from app.auth import Tokens
+from app.calls import ANSWERED, ASK, Calls
 from app.chats import Chats
 from app.completions.service import Completions
 from app.emitter import Emitter
@@ -26,6 +28,7 @@ from app.hub import Hub
 from app.manager import Manager
 from app.orders import Orders
 from app.presence import Attendance
+from app.producer import Producer
 from app.server import Server
 from app.session import Session
 from app.sessions import Limits, NodeSessions
@@ -34,6 +37,7 @@ from app.tasks import Tasks
 from app.users import Users
 from archive.store import Archive
 from registry.activity import Activity
+from registry.calls import CallRecords
 from registry.members import Members
 from registry.nodes import Nodes
 from registry.owners import Owners
@@ -45,7 +49,7 @@ from registry.tasks import HOLD
 from registry.tasks import Tasks as Leases
 from registry.usage import Usage
 from streams.append import Appender
-from streams.bus import Bus
+from streams.bus import Bus, Signal
 from streams.entry import Entry, Position
 from streams.errors import LogUnavailable
 from streams.keys import CONTROL_ROOM
@@ -112,10 +116,15 @@ class Node:
             self.orders.stop_task,
             self.spawn,
         )
-        self.bus = Bus(link, client, self.sessions.signal)
+        self.bus = Bus(link, client, self._signalled)
         self.emitter = Emitter(self.appender, self.bus)
+        calls = CallRecords(keys, client)
+        self.asked = Asked(self.sessions, calls, self.spawn)
+        self.asked.bus = self.bus
+        self.calls = Calls(calls, self.pool, self.bus, settings.websocket_event_caller_timeout)
+        self.producer = Producer(self.emitter, self.calls, self.orders, self.pool, self.presence)
         manager = Manager()
-        manager.wire(self.sessions, self.emitter, self.bus, self.orders)
+        manager.wire(self.sessions, self.emitter, self.bus, self.orders, self.asked)
         self.server = Server(settings, manager, self.gate, self.sessions)
         Events(self.gate, self.sessions, self.users, self.usage, self.bus).register(self.server)
         self.completions = Completions(settings, self.emitter, self.tasks)
@@ -167,6 +176,15 @@ class Node:
             await self.sessions.gone(session, for_good=False)
         for task in loops:
             task.cancel()
+
+    def _signalled(self, signal: Signal) -> None:
+        """An ephemeral event, or a word between nodes, came over the bus."""
+        if signal.room == ASK:
+            self.asked.ask(signal)
+        elif signal.room == ANSWERED:
+            self.calls.answered(signal)
+        else:
+            self.sessions.signal(signal)
 
     def _obey(self, entry: Entry) -> None:
         """Carry out an order, and let whoever gave it know soon that this node is past it."""

@@ -23,6 +23,11 @@ def event_packet(event: str, data: bytes, position: str = "") -> eio_packet.Pack
     return eio_packet.Packet(eio_packet.MESSAGE, event_text(event, data, position))
 
 
+def question_packet(event: str, data: bytes, number: int) -> eio_packet.Packet:
+    """An event that asks for an acknowledgement by this number. Never with a position: it would be the callback."""
+    return eio_packet.Packet(eio_packet.MESSAGE, f"2{number}{event_text(event, data)[1:]}")
+
+
 class Framer:
     """Makes one packet per entry for all its receivers."""
 

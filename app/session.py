@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from typing import Any
 
 from app.auth import Identity
 from app.feed import Feed
-from app.packets import Framer, event_packet
+from app.packets import Framer, event_packet, question_packet
 from registry.pool import Pooled
 from registry.present import Present
 from registry.sessions import Replay
 from streams.entry import Entry, Position
 
 _POLL_S = 0.02
+
+ASKED = 100
+"""Calls of which a session remembers that it was asked, so that a repeated question is not asked twice."""
 
 
 class SocketSink:
@@ -64,6 +68,7 @@ class Session:
         self.present = Present(self.connection, identity.user_id, identity.name)
         self.feed = Feed(SocketSink(socket, framer, bool(pid), limit), sid, cut, f"user:{identity.user_id}")
         self.viewed: set[str] = set()
+        self._asked: deque[int] = deque(maxlen=ASKED)
         self.lock = asyncio.Lock()
         self.replays: tuple[Replay, ...] = ()
         self.feeding: asyncio.Task[None] | None = None
@@ -76,3 +81,12 @@ class Session:
         """Send an ephemeral event to this client: no position, never replayed. Dropped when it reads too slowly."""
         if not self.socket.closed and not self.feed.sink.is_full():
             self.socket.queue.put_nowait(event_packet(event, data))
+
+    def ask(self, number: int, data: bytes) -> bool:
+        """Put an event call to this client, once. False when it reads too slowly now, and has to be tried again."""
+        if number not in self._asked:
+            if self.socket.closed or self.feed.sink.is_full():
+                return False
+            self._asked.append(number)
+            self.socket.queue.put_nowait(question_packet("events", data, number))
+        return True

@@ -1,0 +1,198 @@
+"""Event calls, the caller's half: asking a user's page something, on whichever node it is, and getting its answer.
+
+The question travels over Pub/Sub to the node that has the session; that node notes in the call's record that it asked,
+and later the answer, which counts if it is the first. The record is the truth: the caller looks at it every second,
+sends the question again until somebody noted that it was asked, and follows the user to the next session when this one
+is gone. So nothing is lost with a message, and a caller that dies leaves a record that expires.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from registry.calls import CallRecords, CallState
+from registry.pool import Pool, Pooled
+from streams.bus import Bus, Signal
+from streams.errors import LogUnavailable
+
+log = logging.getLogger("roomlog.calls")
+
+ASK = "system:ask"
+"""Signals to the node that has a session: event = connection, skip = `number sid`, data = the question."""
+
+ANSWERED = "system:answered"
+"""Signals to the node of a caller: event = number."""
+
+FIRST_NUMBER = 2**40
+LAST_NUMBER = 2**53
+"""Calls are numbered at random in here: no other acknowledgement has such a number, and JavaScript can say them all."""
+
+POLL_S = 1.0
+UNCONFIRMED_S = 0.25
+"""How soon a question is sent again that no node noted as asked."""
+
+FOLLOW_S = 60.0
+"""How long the user's next session is waited for."""
+
+SAME_TAB_S = 5.0
+"""How long a session that dropped is waited for before a tab that was open all the time is asked instead."""
+
+DEFAULT_TIMEOUT_S = 60.0
+INPUT_TIMEOUT_S = (60.0, 240.0)
+
+INPUT_TYPES = frozenset({"confirmation", "input", "request:user_input"})
+"""Calls that a person answers: `timeout_ms` in their data counts, within bounds."""
+
+STAYING_TYPES = frozenset({"request:chat:completion"})
+"""Calls that make sense to the asked session only: its id is in what it has to send back."""
+
+DONE = "request:interaction:done"
+
+GONE = {"error": "Client session disconnected."}
+SILENT = {"error": "The client did not answer in time."}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of whom. sid: the asking user's own session."""
+
+    user_id: str
+    sid: str
+    chat_id: str
+    message_id: str | None
+    kind: str
+    data: Any
+
+    def timeout_s(self, default_s: float) -> float:
+        """How long the answer is waited for."""
+        asked_ms = self.data.get("timeout_ms") if isinstance(self.data, dict) else None
+        if self.kind in INPUT_TYPES and isinstance(asked_ms, int | float):
+            shortest, longest = INPUT_TIMEOUT_S
+            return min(max(asked_ms / 1000, shortest), longest)
+        return default_s
+
+    def body(self, kind: str, data: Any) -> bytes:
+        """An `events` envelope for this chat and message."""
+        return orjson.dumps(
+            {"chat_id": self.chat_id, "message_id": self.message_id, "data": {"type": kind, "data": data}}
+        )
+
+
+class Calls:
+    """The calls that this process waits for. `answered` must be handed the signals of `ANSWERED`."""
+
+    def __init__(self, records: CallRecords, pool: Pool, bus: Bus, timeout_s: float | None) -> None:
+        self._records = records
+        self._pool = pool
+        self._bus = bus
+        self._timeout_s = timeout_s or DEFAULT_TIMEOUT_S
+        self._waiting: dict[int, asyncio.Event] = {}
+
+    async def call(self, question: Question) -> Any:
+        """Ask, and return the page's answer: the first argument of its acknowledgement.
+
+        Returns `{error}` when the session is not the user's own, is gone and no other came within a minute, or is
+        silent past the timeout. When it returns or is cancelled the question is withdrawn on all of the user's pages
+        (`request:interaction:done`), and the record is gone, at the latest after `CALL_TTL_S`. Raises LogUnavailable
+        when the session cannot be looked up.
+        """
+        session = await self._pool.find(question.sid)
+        if session is None or session.user_id != question.user_id:
+            return GONE
+        number = FIRST_NUMBER + secrets.randbelow(LAST_NUMBER - FIRST_NUMBER)
+        self._waiting[number] = asyncio.Event()
+        try:
+            async with asyncio.timeout(question.timeout_s(self._timeout_s)):
+                return await self._Call(self, question, number, session).answer()
+        except TimeoutError:
+            return SILENT
+        finally:
+            del self._waiting[number]
+            await self._withdraw(question, number)
+
+    def answered(self, signal: Signal) -> None:
+        """A node stored an answer: look at once."""
+        waiting = self._waiting.get(int(signal.event))
+        if waiting is not None:
+            waiting.set()
+
+    async def _withdraw(self, question: Question, number: int) -> None:
+        done = question.body(DONE, {"interaction_id": str(number)})
+        try:
+            await self._records.close(number)
+            await self._bus.publish(Signal(f"user:{question.user_id}", "events", done))
+        except LogUnavailable as fault:
+            log.warning("call %d was not withdrawn, its record expires: %s", number, fault)
+
+    class _Call:
+        """One call while it is waited for."""
+
+        def __init__(self, calls: Calls, question: Question, number: int, session: Pooled) -> None:
+            self._calls = calls
+            self._question = question
+            self._number = number
+            self._sid = session.sid
+            self._opened_ms = int(time.time() * 1000)
+            self._lost_at: float | None = None
+            data = question.data
+            if isinstance(data, dict):
+                data = data | {"interaction_id": str(number)}
+            self._body = question.body(question.kind, data)
+
+        async def answer(self) -> Any:
+            """Ask, and ask again, until there is an answer, or nobody to ask."""
+            woken = self._calls._waiting[self._number]
+            while True:
+                woken.clear()
+                try:
+                    state = await self._calls._records.look(self._number, self._question.user_id)
+                    if state.answer is not None:
+                        return orjson.loads(state.answer)
+                    pause_s = await self._see_to(state)
+                except LogUnavailable as fault:
+                    log.warning("call %d goes on when the log is back: %s", self._number, fault)
+                    pause_s = POLL_S
+                if self._lost_at is not None and _now() - self._lost_at > FOLLOW_S:
+                    return GONE
+                try:
+                    await asyncio.wait_for(woken.wait(), pause_s)
+                except TimeoutError:
+                    continue
+
+        async def _see_to(self, state: CallState) -> float:
+            """Have the right session asked; returns when to look again."""
+            session = await self._whom()
+            if session is None:
+                self._lost_at = self._lost_at if self._lost_at is not None else _now()
+                return POLL_S
+            self._sid, self._lost_at = session.sid, None
+            if session.connection == state.asked:
+                return POLL_S
+            order = Signal(ASK, session.connection, self._body, f"{self._number} {session.sid}")
+            await self._calls._bus.publish(order)
+            return UNCONFIRMED_S
+
+        async def _whom(self) -> Pooled | None:
+            """The session to ask: the one that was asked while it is there, else the user's next one."""
+            pool, user_id = self._calls._pool, self._question.user_id
+            session = await pool.find(self._sid)
+            if session is not None and session.user_id == user_id:
+                return session
+            if self._question.kind in STAYING_TYPES:
+                return None
+            newest = await pool.newest_of(user_id)
+            if newest is None:
+                return None
+            waited_s = _now() - self._lost_at if self._lost_at is not None else 0.0
+            return newest if newest.since_ms > self._opened_ms or waited_s > SAME_TAB_S else None
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
