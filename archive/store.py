@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from archive import commit, reads, users
+from archive.channel_store import ChannelArchive
 from archive.chat import ChatSummary, StoredChat
 from archive.commit import CommitResult, RoomFold
 from archive.database import translated
@@ -22,10 +23,12 @@ class Archive:
 
     Every method raises ArchiveUnavailable when the database cannot answer now (retry), and ArchiveRefused when it
     rejects the data (a retry is of no use). Cancelling a call is safe: what is not committed is rolled back.
+    channels: the same for channels.
     """
 
     def __init__(self, pool: AsyncConnectionPool) -> None:
         self._pool = pool
+        self.channels = ChannelArchive(self._connection)
 
     async def stored(self, rooms: Sequence[str]) -> dict[str, Position]:
         """The position that each of these rooms is folded up to; Position.ZERO for a room that never was."""

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import orjson
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
 
 from archive.tables import Column, Key, Op, Rows, Table, compose_rows
 
@@ -18,13 +18,7 @@ _PUT: Mapping[Column, str] = {
     Column.FLAG: "(p.put->>'{name}')::boolean",
     Column.JSON: "nullif(p.put->'{name}', 'null')",
 }
-_DEFAULTS: Mapping[Column, str] = {
-    Column.TEXT: "''",
-    Column.WORD: "NULL::text",
-    Column.NUMBER: "0",
-    Column.FLAG: "false",
-    Column.JSON: "NULL::jsonb",
-}
+_NULLS: Mapping[Column, str] = {Column.WORD: "NULL::text", Column.JSON: "NULL::jsonb"}
 
 
 async def store(connection: AsyncConnection[Any], parts: Sequence[Rows]) -> None:
@@ -38,13 +32,13 @@ async def store(connection: AsyncConnection[Any], parts: Sequence[Rows]) -> None
 def statement(table: Table[Any]) -> bytes:
     """Removes, changes and inserts rows of the table. A patch is a row `p` of keys, `put` (jsonb) and `gone`.
 
-    A NULL in `put`'s place puts nothing. Removed rows and inserted ones are different ones: a key has one operation.
+    A key has one operation, so rows that go and rows that come are different ones.
     """
     same = " AND ".join(f"t.{key} = p.{key}" for key in table.keys)
     keys = ", ".join(table.keys)
     old = {name: f"t.{name}" for name in table.columns}
     sets = ", ".join(f"{name} = {_patched(name, kind, old[name])}" for name, kind in table.columns.items())
-    values = ", ".join(_patched(name, kind, _DEFAULTS[kind]) for name, kind in table.columns.items())
+    values = ", ".join(_patched(name, kind, _default(table, name)) for name, kind in table.columns.items())
     open_rows = f" AND NOT t.{table.ends}" if table.ends else ""
     return f"""
         WITH p AS MATERIALIZED (
@@ -59,6 +53,12 @@ def statement(table: Table[Any]) -> bytes:
         SELECT {", ".join(f"p.{key}" for key in table.keys)}, {values} FROM p
         WHERE NOT p.gone AND NOT EXISTS (SELECT FROM {table.name} t WHERE {same})
     """.encode()
+
+
+def _default(table: Table[Any], name: str) -> str:
+    """The default of the table's dataclass as SQL."""
+    value = getattr(table.row(*[""] * len(table.keys)), name)
+    return _NULLS[table.columns[name]] if value is None else sql.quote(value)
 
 
 def _patched(name: str, kind: Column, old: str) -> str:

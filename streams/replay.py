@@ -125,15 +125,18 @@ class Reader:
             reads[room] = RoomRead(starts[room], before, entries, more=len(raw) > count)
         return _position(epoch), floor, reads
 
-    async def tail_of(self, room: str, after: Position, limit: int = 10_000) -> tuple[Position, list[Entry]] | Gap:
+    async def tail_of(
+        self, room: str, after: Position, limit: int = 10_000, *, vouch: bool = False
+    ) -> tuple[Position, list[Entry]] | Gap:
         """Everything of one room after a position, and the shard's position that it is complete up to.
 
-        Used to overlay what is not folded yet: `after` is the position that SQL stands at.
+        Used to overlay what is not folded yet: `after` is the position that SQL stands at. With `vouch` it may be any
+        position that this process once read up to: Gap, when the log cannot tell what came since.
         """
         until = await self.position()
         entries: list[Entry] = []
         while True:
-            page = await self.page({room: after}, until, limit=limit, vouch=False)
+            page = await self.page({room: after}, until, limit=limit, vouch=vouch)
             if isinstance(page, Gap):
                 return page
             entries += page.entries

@@ -48,7 +48,6 @@ def upgrade() -> None:
             PRIMARY KEY (channel_id, id)
         )
     """)
-    op.execute("CREATE INDEX channel_of_webhook ON channel_webhooks (id)")
     op.execute("""
         CREATE TABLE channel_messages (
             channel_id text NOT NULL,
@@ -70,8 +69,13 @@ def upgrade() -> None:
         ) WITH (fillfactor = 90)
     """)
     # A page of a channel, and of a thread: newest first.
-    op.execute("CREATE INDEX channel_page ON channel_messages (channel_id, created_at, id) WHERE parent_id IS NULL")
-    op.execute("CREATE INDEX thread_page ON channel_messages (channel_id, parent_id, created_at, id)")
+    # COLLATE "C": the order of Python's strings, which merges the not yet folded messages in.
+    op.execute("""
+        CREATE INDEX channel_page ON channel_messages (channel_id, created_at, id COLLATE "C") WHERE parent_id IS NULL
+    """)
+    op.execute("""
+        CREATE INDEX thread_page ON channel_messages (channel_id, parent_id, created_at, id COLLATE "C")
+    """)
     op.execute("""
         CREATE TABLE channel_reactions (
             channel_id text NOT NULL,
