@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from app.auth import Identity
+from app.channels import Channels
+from app.chats import ChatBusy
+from archive.errors import ArchiveError
 from registry.owners import Owners
+from streams.errors import LogUnavailable
 
 
 class Access:
-    """Decides by the room's name and what the archive and the registry know. Raises LogUnavailable."""
+    """Decides by the room's name and what the archive and the registry know.
 
-    def __init__(self, owners: Owners) -> None:
+    Raises LogUnavailable, also when the archive does not answer: nobody is let in undecided.
+    """
+
+    def __init__(self, owners: Owners, channels: Channels) -> None:
         self._owners = owners
+        self._channels = channels
 
     async def may_read(self, identity: Identity, room: str) -> bool:
         """Whether the user may be in the room and read its history. Unknown rooms: no."""
@@ -21,7 +29,16 @@ class Access:
             return name == identity.user_id
         if kind == "chat":
             return await self.may_read_chat(identity, name)
+        if kind == "channel":
+            return await self._is_member(identity, name)
         return False
+
+    async def _is_member(self, identity: Identity, channel_id: str) -> bool:
+        try:
+            stored = await self._channels.get(channel_id)
+        except (ArchiveError, ChatBusy) as fault:
+            raise LogUnavailable(f"the members of a channel cannot be read: {fault}") from fault
+        return stored is not None and stored.member(identity.user_id) is not None
 
     async def may_read_chat(self, identity: Identity, chat_id: str) -> bool:
         owner = await self._owners.of(chat_id)

@@ -10,12 +10,15 @@ import orjson
 
 from app import metrics
 from app.auth import BadToken
+from app.channel_socket import ChannelSocket
+from app.chats import ChatBusy
 from app.gate import Gate
 from app.payloads import BadPayload, ChatEvent, InUse, UserJoin, parse, parse_position
 from app.server import Server
 from app.session import Session
 from app.sessions import NodeSessions, Refused, TooManyRooms
 from app.users import Users
+from archive.errors import ArchiveError
 from registry.usage import Usage
 from streams.bus import Bus, Signal
 from streams.errors import LogUnavailable
@@ -28,12 +31,15 @@ Handler = Callable[[Session, Any], Awaitable[Any]]
 class Events:
     """The handlers, one method an event. What one returns is its acknowledgement."""
 
-    def __init__(self, gate: Gate, sessions: NodeSessions, users: Users, usage: Usage, bus: Bus) -> None:
+    def __init__(
+        self, gate: Gate, sessions: NodeSessions, users: Users, usage: Usage, bus: Bus, channels: ChannelSocket
+    ) -> None:
         self._gate = gate
         self._sessions = sessions
         self._users = users
         self._usage = usage
         self._bus = bus
+        self._channels = channels
 
     def register(self, server: Server) -> None:
         """Make the server call these handlers."""
@@ -42,6 +48,8 @@ class Events:
             ("heartbeat", self.heartbeat),
             ("usage", self.usage),
             ("events:chat", self.chat),
+            ("join-channels", self.join_channels),
+            ("events:channel", self._channels.event),
         ):
             server.on(event, self._guarded(handler))
         server.on("*", self._unknown)
@@ -60,7 +68,7 @@ class Events:
                 return _complain(session, str(fault))
             except (Refused, TooManyRooms, BadToken) as fault:
                 return _complain(session, str(fault))
-            except LogUnavailable as fault:
+            except (LogUnavailable, ArchiveError, ChatBusy) as fault:
                 log.warning("an event of %s failed: %s", session.sid, fault)
                 return _complain(session, "the server is not ready, try again")
 
@@ -79,7 +87,12 @@ class Events:
             if identity.user_id != session.user_id:
                 raise BadToken("the token is another user's")
             self._sessions.with_identity(session, identity)
+        await self._channels.join_all(session)
         return {"id": session.user_id, "name": session.identity.name}
+
+    async def join_channels(self, session: Session, payload: Any) -> None:
+        """`join-channels {auth:{token}}`: into the rooms of all channels of the user."""
+        await self.user_join(session, payload)
 
     async def heartbeat(self, session: Session, payload: Any) -> None:
         """`heartbeat {}`: the user is active."""

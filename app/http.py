@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -16,7 +17,7 @@ from app.auth import BadToken, Identity
 from app.chats import ChatBusy
 from app.payloads import BadPayload, parse
 from archive.errors import ArchiveError
-from streams.append import Once
+from streams.append import Appended, Once
 from streams.errors import EntryTooLarge, Fenced, KeyReused, LogUnavailable, RoomFull
 
 if TYPE_CHECKING:
@@ -139,15 +140,34 @@ async def read_body(request: Request, kind: type[B]) -> B:
     return parse(kind, value)
 
 
-def once_of(request: Request, identity: Identity) -> Once | None:
-    """The request's Idempotency-Key; it belongs to its user and route."""
+def once_of(request: Request, identity: Identity, asked: BaseModel | None = None) -> Once | None:
+    """The request's Idempotency-Key; it belongs to its user and route. asked: as in `once_in`."""
+    return once_in(request, f"{identity.user_id}:{request.url.path}", asked)
+
+
+def once_in(request: Request, scope: str, asked: BaseModel | None = None) -> Once | None:
+    """The request's Idempotency-Key in a scope.
+
+    asked: the body, where the entry holds more than that (a new id, the time): the key then stands for the body.
+    """
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
     if not 1 <= len(key) <= 255:
         raise BadPayload("Idempotency-Key: 1 to 255 characters")
     ttl_s = node_of(request).settings.idempotency_ttl_s
-    return Once(f"{identity.user_id}:{request.url.path}", key, ttl_s)
+    digest = blake2b(asked.model_dump_json().encode(), digest_size=12).hexdigest() if asked is not None else ""
+    return Once(scope, key, ttl_s, digest)
+
+
+async def acknowledge(request: Request, room: str, appended: Appended | None) -> None:
+    """Wait as long as the query's `ack` asks. Raises ApiError 504 when the room's fold does not come in time."""
+    if choice(request, "ack", "log", "sql") == "log" or appended is None:
+        return
+    node = node_of(request)
+    if not await node.folded.wait(room, appended.position, node.settings.sql_wait_s):
+        position = str(appended.position)
+        raise ApiError(504, "not_folded", "in the log, but not folded in time", retryable=True, position=position)
 
 
 def number(request: Request, name: str, default: int, low: int, high: int) -> int:

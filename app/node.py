@@ -15,7 +15,12 @@ from app import __version__, metrics
 from app.access import Access
 from app.asked import Asked
 from app.auth import Tokens
+<<<<<<< /tmp/calls-bin/ours
+from app.channel_socket import ChannelSocket
+from app.channels import Channels
+=======
 from app.calls import ANSWERED, ASK, Calls
+>>>>>>> app/node.py
 from app.chats import Chats
 from app.completions.service import Completions
 from app.emitter import Emitter
@@ -26,6 +31,8 @@ from app.gate import Gate
 from app.health import Health
 from app.hub import Hub
 from app.manager import Manager
+from app.memberships import Memberships
+from app.messages import Messages
 from app.orders import Orders
 from app.presence import Attendance
 from app.producer import Producer
@@ -87,7 +94,8 @@ class Node:
         self.nodes = Nodes(keys, client)
         self.rooms = Rooms(link, client)
         self.owners = Owners(keys, client, archive.owner, settings.retention_s)
-        self.access = Access(self.owners)
+        self.channels = Channels(archive, self.reader)
+        self.access = Access(self.owners, self.channels)
         self.revocations = Revocations(keys, client)
         self.users = Users(archive, Activity(keys, client))
         self.gate = Gate(Tokens(secret), self.revocations, self.users)
@@ -126,7 +134,10 @@ class Node:
         manager = Manager()
         manager.wire(self.sessions, self.emitter, self.bus, self.orders, self.asked)
         self.server = Server(settings, manager, self.gate, self.sessions)
-        Events(self.gate, self.sessions, self.users, self.usage, self.bus).register(self.server)
+        self.memberships = Memberships(self.channels, self.emitter, self.orders)
+        self.messages = Messages(self.channels, self.emitter, self.reader)
+        on_channels = ChannelSocket(self.channels, self.memberships, self.sessions, self.bus)
+        Events(self.gate, self.sessions, self.users, self.usage, self.bus, on_channels).register(self.server)
         self.completions = Completions(settings, self.emitter, self.tasks)
         self.folded = FoldedWaiter(self.rooms)
         self.chats = Chats(archive, self.reader, self.owners)

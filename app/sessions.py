@@ -155,7 +155,18 @@ class NodeSessions:
         if record.connection:
             self._drop_predecessor(record)
         self._register(session, rooms)
+        await self._leave_forbidden(session)
         return session
+
+    async def _leave_forbidden(self, session: Session) -> None:
+        """Access that was taken away while a session was on its way in: the order to leave may have been too early."""
+        try:
+            for room in list(session.feed.rooms):
+                if not await self._access.may_read(session.identity, room):
+                    self.hub.leave(session.feed, room)
+        except BaseException:
+            self.forget(session)
+            raise
 
     async def _place(
         self, record: SessionRecord, rooms: dict[str, Position], position: Position
@@ -240,6 +251,7 @@ class NodeSessions:
                 self._hand_out_late(session, Replay(room, since, known or cut, cut))
             self.hub.enter(feed, room, since)
             await self._note_join(session, room, since)
+            await self._confirm(session, room)
             if since < cut:
                 self.start_feeding(session)
         if since < cut and session.feeding is not None:
@@ -272,16 +284,33 @@ class NodeSessions:
                 self.start_feeding(session)
             raise
 
+    async def _confirm(self, session: Session, room: str) -> None:
+        """Access may have been taken away while the session came in, and the order to leave obeyed before it had."""
+        allowed = False
+        try:
+            allowed = await self._access.may_read(session.identity, room)
+        finally:
+            if not allowed:
+                self.hub.leave(session.feed, room)
+                if not session.feed.live:
+                    self.start_feeding(session)
+        if not allowed:
+            await self._leave(session, room)
+            raise Refused(f"there is no room {room[:100]} for you")
+
     async def leave(self, session: Session, room: str) -> None:
         """Take a session out of a room, at once here, and in its record when it returns. Raises LogUnavailable."""
         async with session.lock:
-            self.hub.leave(session.feed, room)
-            if session.pid:
-                await self._records.leave(session.pid, session.connection, room)
-            session.viewed.discard(room)
-            if room.startswith("chat:"):
-                await self._members.leave(room, session.sid)
-            await self._attendance.left(session, room)
+            await self._leave(session, room)
+
+    async def _leave(self, session: Session, room: str) -> None:
+        self.hub.leave(session.feed, room)
+        if session.pid:
+            await self._records.leave(session.pid, session.connection, room)
+        session.viewed.discard(room)
+        if room.startswith("chat:"):
+            await self._members.leave(room, session.sid)
+        await self._attendance.left(session, room)
 
     # the end
 

@@ -35,11 +35,16 @@ PRODUCER_TTL_S = 3600
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """An idempotency key: within `ttl_s`, the same key in the same scope is answered with the first position."""
+    """An idempotency key: within `ttl_s`, the same key in the same scope is answered with the first position.
+
+    digest: of what was asked, if the entry also holds what differs from try to try (a time, an id). By default the
+    entry's own.
+    """
 
     scope: str
     key: str
     ttl_s: int = 86_400
+    digest: str = ""
 
 
 FENCE_TTL_S = 3600
@@ -254,4 +259,6 @@ def _refuse(waiting: _Waiting, fault: Exception) -> None:
 
 
 def _digest(entry: NewEntry) -> str:
+    if entry.once is not None and entry.once.digest:
+        return entry.once.digest
     return blake2b(entry.event.encode() + b"\0" + entry.data, digest_size=12).hexdigest()

@@ -10,10 +10,9 @@ from starlette.responses import Response
 
 from app.auth import Identity
 from app.emitter import Target
-from app.http import ApiError, Json, choice, identify, node_of, once_of, read_body
+from app.http import ApiError, Json, acknowledge, identify, node_of, once_of, read_body
 from app.node import Node
 from app.payloads import BadPayload, MessageContent, MessageEvent, NewChat
-from streams.append import Appended
 
 
 async def create(request: Request) -> Response:
@@ -23,7 +22,7 @@ async def create(request: Request) -> Response:
     chat_id = str(uuid.uuid4())
     await node.owners.claim(chat_id, identity.user_id)
     appended = await node.emitter.emit(Target(identity.user_id, chat_id, None), "chat:new", _seed(body))
-    await _acknowledge(request, node, identity.user_id, appended)
+    await acknowledge(request, f"user:{identity.user_id}", appended)
     return Json(await node.chats.wire(chat_id))
 
 
@@ -57,7 +56,7 @@ async def emit(request: Request) -> Response:
     owner = await _owner(node, identity, request.path_params["chat_id"])
     once = once_of(request, identity)
     appended = await node.emitter.emit(_target(request, owner), body.type, body.data, once)
-    await _acknowledge(request, node, owner, appended)
+    await acknowledge(request, f"user:{owner}", appended)
     return Json({"position": str(appended.position) if appended else None})
 
 
@@ -69,7 +68,7 @@ async def replace(request: Request) -> Response:
     appended = await node.emitter.emit(
         _target(request, owner), "chat:message", {"content": body.content}, once_of(request, identity)
     )
-    await _acknowledge(request, node, owner, appended)
+    await acknowledge(request, f"user:{owner}", appended)
     return Json(await node.chats.wire(request.path_params["chat_id"]))
 
 
@@ -86,15 +85,6 @@ async def _owner(node: Node, identity: Identity, chat_id: str) -> str:
     if owner is None or not (identity.may_serve or owner == identity.user_id):
         raise _unknown(chat_id)
     return owner
-
-
-async def _acknowledge(request: Request, node: Node, owner: str, appended: Appended | None) -> None:
-    """Wait as long as the query's `ack` asks. Raises ApiError 504 when the fold does not come in time."""
-    if choice(request, "ack", "log", "sql") == "log" or appended is None:
-        return
-    if not await node.folded.wait(f"user:{owner}", appended.position, node.settings.sql_wait_s):
-        position = str(appended.position)
-        raise ApiError(504, "not_folded", "in the log, but not folded in time", retryable=True, position=position)
 
 
 def _unknown(chat_id: str) -> ApiError:

@@ -13,10 +13,22 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app import __version__
+from app.channel_payloads import (
+    ChannelUpdate,
+    MemberIds,
+    MessageUpdate,
+    Mute,
+    NewChannel,
+    NewMessage,
+    NewWebhook,
+    Pin,
+    ReactionBody,
+    WebhookMessage,
+)
 from app.completions.request import CompletionRequest
 from app.http import Json
 from app.payloads import MessageContent, MessageEvent, NewChat, RoomEvent
-from app.routes import chats, completions, rooms, status, tasks, usage, users
+from app.routes import channel_messages, channels, chats, completions, rooms, status, tasks, usage, users
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -45,6 +57,51 @@ _FOLD = (*_WRITE, (504, "In the log, not folded in time"))
 _COMPLETE = (*_WRITE, (502, "The provider gave no answer (without `chat_id` only)"))
 _GONE = ((404, "No such room for you"), (410, "Past the retention: {error, snapshot, position}"))
 _EVENT = "/api/v1/chats/{chat_id}/messages/{message_id}/event"
+
+_CHANNEL = "/api/v1/channels/{channel_id}"
+_MESSAGE = _CHANNEL + "/messages/{message_id}"
+_SEEN = ((404, "No such channel or message for you"),)
+_MANAGED = (*_SEEN, (403, "Only the channel's owners may do this"))
+_WRITTEN = (*_SEEN, *_FOLD[1:])
+_OURS = (*_MANAGED, *_FOLD[1:])
+_ONCE = ("Idempotency-Key",)
+_PAGE = ("skip", "limit")
+_ACK = ("ack",)
+
+CHANNELS = (
+    Operation("GET", "/api/v1/channels/", channels.mine),
+    Operation("POST", "/api/v1/channels/create", channels.create, NewChannel, _ACK, _ONCE, answers=_FOLD[1:]),
+    Operation("GET", "/api/v1/channels/users/{user_id}", channels.direct, None, _ACK, answers=_FOLD[1:]),
+    Operation(
+        "POST",
+        "/api/v1/channels/webhooks/{webhook_id}/{token}",
+        channel_messages.webhook,
+        WebhookMessage,
+        _ACK,
+        _ONCE,
+        True,
+        _WRITTEN,
+    ),
+    Operation("GET", _CHANNEL, channels.read, answers=_SEEN),
+    Operation("POST", _CHANNEL + "/update", channels.update, ChannelUpdate, _ACK, answers=_OURS),
+    Operation("DELETE", _CHANNEL + "/delete", channels.delete, None, _ACK, answers=_OURS),
+    Operation("GET", _CHANNEL + "/members", channels.members, answers=_SEEN),
+    Operation("POST", _CHANNEL + "/members/mute", channels.mute, Mute, _ACK, answers=_WRITTEN),
+    Operation("POST", _CHANNEL + "/update/members/add", channels.add_members, MemberIds, _ACK, answers=_OURS),
+    Operation("POST", _CHANNEL + "/update/members/remove", channels.remove_members, MemberIds, _ACK, answers=_OURS),
+    Operation("GET", _CHANNEL + "/webhooks", channels.webhooks, answers=_MANAGED),
+    Operation("POST", _CHANNEL + "/webhooks/create", channels.add_webhook, NewWebhook, _ACK, answers=_OURS),
+    Operation("DELETE", _CHANNEL + "/webhooks/{webhook_id}/delete", channels.remove_webhook, None, _ACK, answers=_OURS),
+    Operation("GET", _CHANNEL + "/messages", channel_messages.page, None, _PAGE, answers=_SEEN),
+    Operation("POST", _CHANNEL + "/messages/post", channel_messages.post, NewMessage, _ACK, _ONCE, answers=_WRITTEN),
+    Operation("GET", _MESSAGE, channel_messages.read, answers=_SEEN),
+    Operation("GET", _MESSAGE + "/thread", channel_messages.thread, None, _PAGE, answers=_SEEN),
+    Operation("POST", _MESSAGE + "/update", channel_messages.update, MessageUpdate, _ACK, answers=_OURS),
+    Operation("POST", _MESSAGE + "/pin", channel_messages.pin, Pin, _ACK, answers=_WRITTEN),
+    Operation("DELETE", _MESSAGE + "/delete", channel_messages.delete, None, _ACK, answers=_OURS),
+    Operation("POST", _MESSAGE + "/reactions/add", channel_messages.react, ReactionBody, _ACK, answers=_WRITTEN),
+    Operation("POST", _MESSAGE + "/reactions/remove", channel_messages.unreact, ReactionBody, _ACK, answers=_WRITTEN),
+)
 
 OPERATIONS = (
     Operation("POST", "/api/v1/chats/new", chats.create, NewChat, ("ack",), answers=_FOLD),
@@ -82,6 +139,7 @@ OPERATIONS = (
     Operation("GET", "/livez", status.livez, open=True),
     Operation("GET", "/readyz", status.readyz, open=True, answers=((503, "Not ready: {reasons}"),)),
     Operation("GET", "/metrics", status.metrics, open=True),
+    *CHANNELS,
 )
 
 
