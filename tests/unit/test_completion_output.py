@@ -115,7 +115,7 @@ def test_calls_that_are_told_in_turns_stay_apart() -> None:
 
 def test_an_answer_without_end_is_ended() -> None:
     output = Output("r")
-    with pytest.raises(ProviderError, match="characters"):
+    with pytest.raises(ProviderError, match="characters"):  # noqa: PT012  # which of them it is does not matter
         for _ in range(3):
             output.take([Text("x" * (ANSWER_CHARS // 2))])
 
@@ -135,7 +135,7 @@ async def test_what_comes_together_is_gathered_and_the_fault_comes_last() -> Non
         raise ValueError("end")
 
     got: list[list[int]] = []
-    with pytest.raises(ValueError, match="end"):
+    with pytest.raises(ValueError, match="end"):  # noqa: PT012  # raised by the loop itself
         async for items in gathered(source(), 0.02, 10):
             got.append(items)  # noqa: PERF401  # the fault comes after these
     assert got == [[1, 2], [3]]
