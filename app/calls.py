@@ -61,7 +61,10 @@ SILENT = {"error": "The client did not answer in time."}
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of whom. sid: the asking user's own session."""
+    """What is asked of whom. sid: the asking user's own session. wait_s: how long, if not as the settings say.
+
+    once: asked on one connection only; when that is lost without an answer, the answer is `GONE`.
+    """
 
     user_id: str
     sid: str
@@ -69,9 +72,13 @@ class Question:
     message_id: str | None
     kind: str
     data: Any
+    wait_s: float | None = None
+    once: bool = False
 
     def timeout_s(self, default_s: float) -> float:
         """How long the answer is waited for."""
+        if self.wait_s is not None:
+            return self.wait_s
         asked_ms = self.data.get("timeout_ms") if isinstance(self.data, dict) else None
         if self.kind in INPUT_TYPES and isinstance(asked_ms, int | float):
             shortest, longest = INPUT_TIMEOUT_S
@@ -155,6 +162,8 @@ class Calls:
                     state = await self._calls._records.look(self._number, self._question.user_id)
                     if state.answer is not None:
                         return orjson.loads(state.answer)
+                    if self._question.once and state.asked and not await self._is_there(state.asked):
+                        return GONE
                     pause_s = await self._see_to(state)
                 except LogUnavailable as fault:
                     log.warning("call %d goes on when the log is back: %s", self._number, fault)
@@ -165,6 +174,10 @@ class Calls:
                     await asyncio.wait_for(woken.wait(), pause_s)
                 except TimeoutError:
                     continue
+
+        async def _is_there(self, connection: str) -> bool:
+            session = await self._calls._pool.find(self._sid)
+            return session is not None and session.connection == connection
 
         async def _see_to(self, state: CallState) -> float:
             """Have the right session asked; returns when to look again."""

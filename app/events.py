@@ -12,6 +12,7 @@ from app import metrics
 from app.auth import BadToken
 from app.channel_socket import ChannelSocket
 from app.chats import ChatBusy
+from app.direct_lines import DirectLines
 from app.gate import Gate
 from app.payloads import BadPayload, ChatEvent, InUse, UserJoin, parse, parse_position
 from app.server import Server
@@ -32,7 +33,14 @@ class Events:
     """The handlers, one method an event. What one returns is its acknowledgement."""
 
     def __init__(
-        self, gate: Gate, sessions: NodeSessions, users: Users, usage: Usage, bus: Bus, channels: ChannelSocket
+        self,
+        gate: Gate,
+        sessions: NodeSessions,
+        users: Users,
+        usage: Usage,
+        bus: Bus,
+        channels: ChannelSocket,
+        lines: DirectLines,
     ) -> None:
         self._gate = gate
         self._sessions = sessions
@@ -40,6 +48,7 @@ class Events:
         self._usage = usage
         self._bus = bus
         self._channels = channels
+        self._lines = lines
 
     def register(self, server: Server) -> None:
         """Make the server call these handlers."""
@@ -74,8 +83,11 @@ class Events:
 
         return handle
 
-    async def _unknown(self, event: str, sid: str, *_args: Any) -> bool:
+    async def _unknown(self, event: str, sid: str, *args: Any) -> Any:
+        """An event by a name that is not fixed: a line of a direct completion, or nothing that we know."""
         session = self._sessions.by_sid.get(sid)
+        if session is not None and self._lines.is_direct(session, event):
+            return await self._guarded(lambda own, payload: self._lines.take(own, event, payload))(sid, *args)
         metrics.BAD_INPUT.inc()
         return _complain(session, f"unknown event {event[:100]!r}") if session is not None else False
 

@@ -54,5 +54,6 @@ class Follower:
                 return
 
     def close(self) -> None:
-        """Stop following. May be called twice."""
+        """Stop following: `entries` ends. May be called twice."""
         self._hub.remove(self._feed)
+        self._wake.set()

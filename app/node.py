@@ -15,14 +15,13 @@ from app import __version__, metrics
 from app.access import Access
 from app.asked import Asked
 from app.auth import Tokens
-<<<<<<< /tmp/calls-bin/ours
+from app.calls import ANSWERED, ASK, Calls
 from app.channel_socket import ChannelSocket
 from app.channels import Channels
-=======
-from app.calls import ANSWERED, ASK, Calls
->>>>>>> app/node.py
 from app.chats import Chats
 from app.completions.service import Completions
+from app.direct import Direct
+from app.direct_lines import DirectLines
 from app.emitter import Emitter
 from app.events import Events
 from app.feed import Feed
@@ -45,6 +44,7 @@ from app.users import Users
 from archive.store import Archive
 from registry.activity import Activity
 from registry.calls import CallRecords
+from registry.directs import Directs
 from registry.members import Members
 from registry.nodes import Nodes
 from registry.owners import Owners
@@ -130,6 +130,9 @@ class Node:
         self.asked = Asked(self.sessions, calls, self.spawn)
         self.asked.bus = self.bus
         self.calls = Calls(calls, self.pool, self.bus, settings.websocket_event_caller_timeout)
+        self.direct = Direct(
+            self.calls, Directs(keys, client), self.pool, self.hub, settings.direct_idle_s, settings.direct_away_s
+        )
         self.producer = Producer(self.emitter, self.calls, self.orders, self.pool, self.presence)
         manager = Manager()
         manager.wire(self.sessions, self.emitter, self.bus, self.orders, self.asked)
@@ -137,7 +140,9 @@ class Node:
         self.memberships = Memberships(self.channels, self.emitter, self.orders)
         self.messages = Messages(self.channels, self.emitter, self.reader)
         on_channels = ChannelSocket(self.channels, self.memberships, self.sessions, self.bus)
-        Events(self.gate, self.sessions, self.users, self.usage, self.bus, on_channels).register(self.server)
+        lines = DirectLines(self.appender)
+        on_events = Events(self.gate, self.sessions, self.users, self.usage, self.bus, on_channels, lines)
+        on_events.register(self.server)
         self.completions = Completions(settings, self.emitter, self.tasks)
         self.folded = FoldedWaiter(self.rooms)
         self.chats = Chats(archive, self.reader, self.owners)

@@ -50,6 +50,8 @@ class Settings(SharedSettings):
 
     embedded_worker: bool = Field(True, description="With embedded servers only: run a worker beside this node.")
     session_ttl_s: int = Field(600, ge=1, description="Seconds for which a session that went away may come back.")
+    direct_idle_s: float = Field(120, gt=0, description="Silence of a browser after which a direct completion ends.")
+    direct_away_s: float = Field(30, gt=0, description="How long the browser of a direct completion may be away.")
     presence_ttl_s: float = Field(30, ge=1, description="Seconds after which what a dead node noted vanishes.")
     session_rooms: int = Field(1000, ge=1, description="Rooms that one session may be in.")
     tail_pause_ms: float = Field(1.0, ge=0, le=100, description="Pause after a read of the log that was full of work.")

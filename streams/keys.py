@@ -20,6 +20,11 @@ FOLDED_KINDS = ("user:", "channel:", "note:", "doc_note:")
 """Rooms with these prefixes are logs of record: a worker folds them. `chat:` carries copies for viewers only."""
 
 
+def direct_room(channel: str) -> str:
+    """The room of a direct completion's lines: internal, never joined by a socket, removed at its end."""
+    return f"direct:{channel}"
+
+
 def is_folded(room: str) -> bool:
     return room.startswith(FOLDED_KINDS)
 

@@ -1,0 +1,193 @@
+"""Direct completions: the user's browser asks the provider, and sends each line of the answer to the waiting process.
+
+The lines are appended to a room of their own, `direct:{channel}`, which the waiting process follows: so they come in
+order and from any node, a slow reader costs no memory (it is fed from the log), and nothing of it is ever folded.
+Nobody can fill such a room unless somebody waits for it; at its end it is removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from app.calls import GONE, Calls, Question
+from app.follow import Follower
+from app.hub import Hub
+from registry.directs import DIRECT_TTL_S, Directs
+from registry.pool import Pool
+from streams.errors import LogUnavailable
+from streams.keys import direct_room
+
+log = logging.getLogger("roomlog.direct")
+
+WATCH_S = 1.0
+
+
+class DirectFailed(Exception):
+    """The browser did not deliver the completion, or not to its end. The text may be shown to users."""
+
+
+@dataclass(slots=True)
+class DirectCompletion:
+    """What a browser delivers. whole: the JSON completion, when it came in one piece; else read `lines`.
+
+    resent: True once the browser's connection changed in mid-stream: lines that were on the lost link are missing.
+    """
+
+    follower: Follower
+    whole: Any = None
+    resent: bool = False
+    fault: str = ""
+    waiting_since: float | None = None
+    _connection: str = field(default="")
+
+    async def lines(self) -> AsyncGenerator[str, None]:
+        """The provider's lines as the browser read them, in order, until it said that it is done.
+
+        Raises DirectFailed when the browser vanished, was idle for too long, sent too much, or the log cannot go on.
+        """
+        loop = asyncio.get_running_loop()
+        self.waiting_since = loop.time()
+        async for entry in self.follower.entries():
+            if entry is None:
+                continue
+            self.waiting_since = None
+            connection, payload = orjson.loads(entry.data)
+            self.resent = self.resent or self._connection not in ("", connection)
+            self._connection = connection
+            if isinstance(payload, dict):
+                if payload.get("error"):
+                    raise DirectFailed(str(payload["error"]))
+                return
+            yield payload
+            self.waiting_since = loop.time()
+        raise DirectFailed(self.fault or "the log could not go on")
+
+    def fail(self, fault: str) -> None:
+        """End `lines` with a fault."""
+        self.fault = fault
+        self.follower.close()
+
+
+class Direct:
+    """Direct completions that this node waits for.
+
+    idle_s: longest silence of a browser that is there. away_s: how long it may be away.
+    """
+
+    def __init__(self, calls: Calls, directs: Directs, pool: Pool, hub: Hub, idle_s: float, away_s: float) -> None:
+        self._calls = calls
+        self._directs = directs
+        self._pool = pool
+        self._hub = hub
+        self._idle_s = idle_s
+        self._away_s = away_s
+
+    @asynccontextmanager
+    async def complete(
+        self, request_info: Mapping[str, Any], form_data: Any, model: Any
+    ) -> AsyncIterator[DirectCompletion]:
+        """Have the asking user's page do a completion. request_info: as for `get_event_call`.
+
+        Raises DirectFailed when the page is not there, refuses, or is silent, and LogUnavailable. Leaves nothing
+        behind.
+        """
+        deadline = asyncio.get_running_loop().time() + self._away_s
+        while True:
+            async with self._channel(request_info) as (channel, completion):
+                answer = await self._ask(request_info, channel, form_data, model)
+                if answer != GONE:
+                    completion.whole = _whole(answer)
+                    yield completion
+                    return
+            await self._back(request_info, deadline)
+
+    @asynccontextmanager
+    async def _channel(self, request_info: Mapping[str, Any]) -> AsyncIterator[tuple[str, DirectCompletion]]:
+        """A new channel that lines may come on, watched and kept until its end."""
+        channel = f"{request_info['user_id']}:{request_info['session_id']}:{uuid.uuid4().hex}"
+        await self._directs.keep(channel)
+        follower = Follower(self._hub, direct_room(channel), self._hub.position)
+        completion = DirectCompletion(follower)
+        watching = asyncio.create_task(self._watch(channel, request_info["session_id"], completion))
+        try:
+            yield channel, completion
+        finally:
+            follower.close()
+            watching.cancel()
+            (end,) = await asyncio.gather(watching, return_exceptions=True)
+            if isinstance(end, Exception):
+                log.error("%s was not watched to its end", channel, exc_info=end)
+            try:
+                await self._directs.end(channel)
+            except LogUnavailable as fault:
+                log.warning("%s is left to be reaped: %s", channel, fault)
+
+    async def _ask(self, request_info: Mapping[str, Any], channel: str, form_data: Any, model: Any) -> Any:
+        sid = request_info["session_id"]
+        data = {"form_data": form_data, "model": model, "channel": channel, "session_id": sid}
+        question = Question(
+            request_info["user_id"],
+            sid,
+            request_info["chat_id"],
+            request_info.get("message_id"),
+            "request:chat:completion",
+            data,
+            wait_s=self._idle_s,
+            once=True,
+        )
+        return await self._calls.call(question)
+
+    async def _back(self, request_info: Mapping[str, Any], deadline: float) -> None:
+        """Wait until the asking session is back. It is asked anew then, on a new channel: whether it had begun is not
+        known, and two answers on one channel would mix. Raises DirectFailed."""
+        while asyncio.get_running_loop().time() < deadline:
+            session = await self._pool.find(request_info["session_id"])
+            if session is not None and session.user_id == request_info["user_id"]:
+                return
+            if session is not None:
+                break
+            await asyncio.sleep(WATCH_S / 2)
+        raise DirectFailed(GONE["error"])
+
+    async def _watch(self, channel: str, sid: str, completion: DirectCompletion) -> None:
+        """Keep the channel open; fail the completion when the browser is idle or away for too long."""
+        loop = asyncio.get_running_loop()
+        seen_at = kept_at = loop.time()
+        while True:
+            await asyncio.sleep(WATCH_S)
+            try:
+                if await self._pool.find(sid) is not None:
+                    seen_at = loop.time()
+                if loop.time() - kept_at > DIRECT_TTL_S / 4:
+                    await self._directs.keep(channel)
+                    kept_at = loop.time()
+            except LogUnavailable as fault:
+                log.warning("%s is not watched while the log is away: %s", channel, fault)
+                continue
+            since = completion.waiting_since
+            if loop.time() - seen_at > self._away_s:
+                completion.fail("The browser that does this completion went away.")
+                return
+            if since is not None and loop.time() - since > self._idle_s:
+                completion.fail(f"The browser sent nothing for {self._idle_s:g} s.")
+                return
+
+
+def _whole(answer: Any) -> Any:
+    """The completion that came at once; None when lines follow. Raises DirectFailed for an error."""
+    if isinstance(answer, dict) and answer.get("error"):
+        error = answer["error"]
+        raise DirectFailed(str(error.get("message", error)) if isinstance(error, dict) else str(error))
+    if isinstance(answer, dict) and answer.get("status") is True:
+        return None
+    if not isinstance(answer, dict):
+        raise DirectFailed("The browser gave no completion.")
+    return answer
