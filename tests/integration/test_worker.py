@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -296,3 +296,16 @@ async def test_a_worker_reports_what_it_does(shop: Shop, appender: Appender) -> 
         await append_all(appender, [delta("a")])
         await eventually(reported)
     assert await shop.client.hlen(shop.link.keys.workers) == 0
+
+
+async def test_a_loop_that_dies_ends_the_whole_worker(shop: Shop, appender: Appender) -> None:
+    class Broken(Archive):
+        async def stored(self, rooms: Sequence[str]) -> dict[str, Position]:
+            raise TypeError("a fault in the code")
+
+    await append_all(appender, [delta("a")])
+    broken = Broken(cast(Any, None))
+    with pytest.raises(ExceptionGroup) as fault:
+        await run_loops(shop.link, broken, FAST, asyncio.Event())
+    assert fault.group_contains(TypeError)
+    assert await shop.client.xlen(shop.link.keys.jobs) == 1
