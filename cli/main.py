@@ -1,6 +1,7 @@
 """`roomlog`: the console script. One small module per command, imported when it is called."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -54,12 +55,20 @@ def token(
     print(command(user, name or user, role, ttl))
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def demo(context: typer.Context) -> None:
+@app.command()
+def demo(
+    documents: Annotated[
+        Path | None, typer.Option(help="Folder of .md and .txt files to stream; the project's own if left out.")
+    ] = None,
+    rate: Annotated[float | None, typer.Option(min=1, help="Events per second, of all documents together.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything that is left to chance.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result for programs.")] = False,
+) -> None:
     """Stream real documents through two nodes and a worker while things are killed; ends with a table."""
-    from cli.demo import main
+    from cli.demo import Options, main
 
-    raise typer.Exit(main(context.args))
+    defaults = Options()
+    raise typer.Exit(main(Options(documents, rate or defaults.rate, defaults.seed if seed is None else seed, as_json)))
 
 
 def run() -> None:
