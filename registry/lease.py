@@ -27,6 +27,8 @@ class Lease:
         self._client = client
         self._key = link.keys.lease(name)
         self._ttl_s = ttl_s
+        self.token = ""
+        """While it is held: what Redis has for it. A script that is given it can refuse a holder that lost it."""
 
     async def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
         """Do the work while holding the lease; False, and nothing was done, when somebody else holds it.
@@ -38,6 +40,7 @@ class Lease:
         asked_at = asyncio.get_running_loop().time()
         if not await self._acquire(token):
             return False
+        self.token = token
         doing = asyncio.create_task(work())
         keeping = asyncio.create_task(self._keep(token, asked_at))
         try:
@@ -47,6 +50,7 @@ class Lease:
             doing.result()
         finally:
             await _end(doing, keeping)
+            self.token = ""
             await self._release(token)
         return True
 

@@ -40,7 +40,8 @@ class Announcement:
 class Presence:
     """All calls may be repeated and raise LogUnavailable. Each is one script call, or one a room in `refresh`.
 
-    announcement: what tells a room; None for rooms that are not told.
+    telling: what tells a room; None for rooms that are not told. A room's set expires with its last member; what it
+    keeps of a dead node is dropped with the next change or refresh, and the room is told then.
     """
 
     def __init__(self, keys: Keys, client: Client, ttl_s: float) -> None:
@@ -72,8 +73,8 @@ class Presence:
         if telling is not None:
             head, tail = frame(Signal(room, telling.event, telling.head)), telling.tail
         told = when if telling is not None else "never"
-        args: list[object] = [self._ttl_ms, room, told, self._keys.bus, head, tail, len(kept), *kept, *drop]
-        return [self._keys.present(room), self._keys.present_rooms], args
+        args: list[object] = [self._ttl_ms, told, self._keys.bus, head, tail, len(kept), *kept, *drop]
+        return [self._keys.present(room)], args
 
     async def users(self, room: str) -> dict[str, str]:
         """Who is present: user id -> name."""

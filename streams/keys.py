@@ -158,11 +158,6 @@ class Keys:
         """Sorted set: JSON [connection, user id, name] -> Unix ms until which it counts as present in the room."""
         return self._key(f"present:{room}")
 
-    @property
-    def present_rooms(self) -> str:
-        """Sorted set: room -> Unix ms until which somebody may be present in it."""
-        return self._key("present")
-
     def call(self, number: int) -> str:
         """Hash: an event call that its caller waits for: `user`, `asked` (connection), `answer` (JSON)."""
         return self._key(f"call:{number}")

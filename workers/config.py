@@ -14,6 +14,7 @@ class WorkerConfig:
     sweep_every_s: the pause between two walks over all rooms.
     room_cap, log_length: limits of the appends that close what dead processes left unfinished.
     interrupt_every_s: the pause between two looks for such.
+    reap_every_s: the pause between two rounds of the reaper.
     round_rooms, round_entries: what one transaction takes up at most; a room always gets `slice_entries_min`.
     """
 
@@ -22,6 +23,7 @@ class WorkerConfig:
     retention_s: float = 86_400.0
     room_keep: int = 50_000
     sweep_every_s: float = 30.0
+    reap_every_s: float = 10.0
     room_cap: int = 100_000
     log_length: int = 100_000
     interrupt_every_s: float = 1.0

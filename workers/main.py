@@ -20,6 +20,7 @@ from archive import Archive, DatabaseUnusable, check_database, open_pool
 from embedded import EmbeddedError, lease
 from migrations import upgrade
 from registry.lease import Lease
+from registry.orphans import Orphans
 from registry.settings import Settings, SettingsError, load_settings
 from registry.tasks import Tasks
 from streams.errors import LogUnavailable, ServerUnfit
@@ -30,6 +31,7 @@ from streams.rooms import Rooms
 from workers.config import WorkerConfig
 from workers.interrupter import Interrupter
 from workers.persister import Persister
+from workers.reaper import LEASE, Reaper
 from workers.reclaimer import Reclaimer
 from workers.sweeper import Sweeper
 from workers.tally import Reporter, Reports, Tally
@@ -103,6 +105,7 @@ async def run_loops(link: Link, archive: Archive, config: WorkerConfig, stop: as
             config,
             stop,
         ),
+        Reaper(Lease(link, client, LEASE), Orphans(link.keys, client, LEASE), config, stop),
         Reporter(worker, tally, reports, rooms, stop),
     )
     await jobs.ensure_group()

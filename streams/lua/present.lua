@@ -1,29 +1,26 @@
 -- Changes who is present in a room, and tells the room in the same step, so that announcements come in the order of
 -- the changes.
 --
--- KEYS: present, index of rooms
--- ARGV: ttl (ms), room, when to tell ('always', 'changed', 'never'), the bus's channel, message before the users,
+-- KEYS: present
+-- ARGV: ttl (ms), when to tell ('always', 'changed', 'never'), the bus's channel, message before the users,
 --       message after them, count of members that are kept, those, then members that are removed
 -- A member is JSON [connection, user id, name]; a user is told once, however many connections it has.
 -- Returns how many members there are.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local ttl, kept = tonumber(ARGV[1]), tonumber(ARGV[7])
+local ttl, kept = tonumber(ARGV[1]), tonumber(ARGV[6])
 local changed = redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-for index = 8, 7 + kept do
+for index = 7, 6 + kept do
   changed = changed + redis.call('ZADD', KEYS[1], now + ttl, ARGV[index])
 end
-for index = 8 + kept, #ARGV do
+for index = 7 + kept, #ARGV do
   changed = changed + redis.call('ZREM', KEYS[1], ARGV[index])
 end
 local count = redis.call('ZCARD', KEYS[1])
 if kept > 0 then
   redis.call('PEXPIRE', KEYS[1], ttl)
-  redis.call('ZADD', KEYS[2], now + ttl, ARGV[2])
-elseif count == 0 then
-  redis.call('ZREM', KEYS[2], ARGV[2])
 end
-if ARGV[3] == 'always' or (ARGV[3] == 'changed' and changed > 0) then
+if ARGV[2] == 'always' or (ARGV[2] == 'changed' and changed > 0) then
   local users, known = {}, {}
   for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
     local parts = cjson.decode(member)
@@ -32,6 +29,6 @@ if ARGV[3] == 'always' or (ARGV[3] == 'changed' and changed > 0) then
       users[#users + 1] = cjson.encode({id = parts[2], name = parts[3]})
     end
   end
-  redis.call('PUBLISH', ARGV[4], ARGV[5] .. '[' .. table.concat(users, ',') .. ']' .. ARGV[6])
+  redis.call('PUBLISH', ARGV[3], ARGV[4] .. '[' .. table.concat(users, ',') .. ']' .. ARGV[5])
 end
 return count
