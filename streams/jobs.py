@@ -181,6 +181,23 @@ class Jobs:
         keys = [names.jobs, names.queued, names.room(room)]
         return bool(await retrying(lambda: run_script(self._client, "requeue", keys, [room, str(committed)])))
 
+    async def without_job(self, rooms: Sequence[str]) -> list[str]:
+        """Those of the rooms that are not queued; all of them, while jobs are missing and it is not known whose."""
+        if not rooms:
+            return []
+
+        async def look() -> tuple[list[int], int, int]:
+            pipe = self._client.pipeline(transaction=True)
+            pipe.smismember(self._keys.queued, list(rooms))
+            pipe.xlen(self._keys.jobs)
+            pipe.scard(self._keys.queued)
+            queued, jobs, rooms_queued = await pipe.execute()
+            return queued, jobs, rooms_queued
+
+        queued, jobs, rooms_queued = await retrying(look)
+        missing = jobs < rooms_queued
+        return [room for room, is_queued in zip(rooms, queued, strict=True) if missing or not is_queued]
+
     async def waiting(self) -> int:
         """How many jobs there are, held or not."""
         return int(await retrying(lambda: self._client.xlen(self._keys.jobs)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from archive import Archive
 from archive.errors import ArchiveError
@@ -67,13 +67,20 @@ class Sweeper:
 
     async def _sweep(self, heads: Sequence[RoomHead]) -> None:
         folded = await self._folded([head.room for head in heads])
-        for head in heads:
-            behind = head.head > folded[head.room]
-            if behind and await self._jobs.requeue(head.room, folded[head.room]):
-                log.warning("%s had unfolded entries and no job", head.room)
+        await self._requeue({head.room: head.head for head in heads if head.head > folded[head.room]})
         lengths = await self._rooms.lengths([head.room for head in heads])
         for room, length in lengths.items():
             await self._trim(room, length, folded[room])
+
+    async def _requeue(self, behind: Mapping[str, Position]) -> None:
+        """Queue the rooms that have no job. behind: their heads.
+
+        SQL is asked once more, after the queue: a room without a job is committed by then, or was forgotten.
+        """
+        without = await self._jobs.without_job(list(behind))
+        for room, stored in (await self._folded(without)).items():
+            if behind[room] > stored and await self._jobs.requeue(room, stored):
+                log.warning("%s had unfolded entries and no job", room)
 
     async def _folded(self, rooms: Sequence[str]) -> dict[str, Position]:
         """What SQL says each room is folded up to; everything, for a room that is never folded."""
