@@ -34,7 +34,7 @@ class Settings(SharedSettings):
     websocket_server_engineio_logging: bool = Field(False, description="Log Engine.IO packets' kinds.")
     websocket_event_caller_timeout: float | None = Field(None, gt=0, description="Seconds an event call waits.")
     websocket_redis_lock_timeout: int = Field(60, ge=1, description="Seconds of a registry lock.")
-    redis_task_ttl: int = Field(300, ge=1, description="Seconds of a task's lease.")
+    redis_task_ttl: int = Field(300, ge=1, description="Accepted for Open WebUI's sake; TASK_LEASE_S decides.")
     task_stop_wait_s: float = Field(10.0, gt=0, description="How long a stop waits for the task's end.")
     openai_api_base_url: str | None = Field(
         None, description="OpenAI-compatible provider, http(s)://host/v1. Unset: an embedded one that echoes."

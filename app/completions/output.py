@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from app.completions.pieces import Finish, Piece, ProviderError, Reasoning, Text, ToolCall, Usage, joined
+from app.completions.pieces import Finish, Piece, ProviderError, Reasoning, Text, ToolCall, Usage, joined, sound
 
 ANSWER_CHARS = 2_000_000
 """Most characters of one answer: what is kept of it in memory, and what its last event may repeat."""
@@ -22,7 +22,10 @@ Event: TypeAlias = tuple[str, dict[str, Any]]
 
 @dataclass(slots=True)
 class _Item:
-    """An item of the answer that grows. kind: reasoning, message or function_call."""
+    """An item of the answer that grows. kind: reasoning, message or function_call.
+
+    half: the first half of a character (a surrogate), until the second comes.
+    """
 
     kind: str
     id: str
@@ -30,6 +33,7 @@ class _Item:
     name: str = ""
     call_id: str = ""
     parts: list[str] = field(default_factory=list)
+    half: str = ""
     done: bool = False
 
     def wire(self) -> dict[str, Any]:
@@ -85,12 +89,12 @@ class Output:
         match piece:
             case Text():
                 item, events = self._current("message")
-                self._grow(item, piece.text)
-                return [*events, ("chat:message:delta", {"content": piece.text})]
+                text = self._grow(item, piece.text)
+                return [*events, ("chat:message:delta", {"content": text})] if text else events
             case Reasoning():
                 item, events = self._current("reasoning")
-                self._grow(item, piece.text)
-                return [*events, _delta("response.reasoning_text.delta", item, piece.text, content_index=0)]
+                text = self._grow(item, piece.text)
+                return [*events, _delta("response.reasoning_text.delta", item, text, content_index=0)]
             case ToolCall():
                 return self._call(piece)
             case Usage():
@@ -108,8 +112,8 @@ class Output:
             self._calls[piece.index] = item
             events.append(_added(item))
         if piece.arguments:
-            self._grow(item, piece.arguments)
-            events.append(_delta("response.function_call_arguments.delta", item, piece.arguments))
+            arguments = self._grow(item, piece.arguments)
+            events.append(_delta("response.function_call_arguments.delta", item, arguments))
         return events
 
     def _current(self, kind: str) -> tuple[_Item, list[Event]]:
@@ -136,11 +140,17 @@ class Output:
                 events.append(("response:completion", done))
         return events
 
-    def _grow(self, item: _Item, text: str) -> None:
+    def _grow(self, item: _Item, text: str) -> str:
+        """Add text to an item; returns what of it is whole characters."""
+        text, item.half = item.half + text, ""
+        if "\ud800" <= text[-1:] <= "\udbff":
+            text, item.half = text[:-1], text[-1]
+        text = sound(text)
         self._chars += len(text)
         if self._chars > ANSWER_CHARS:
             raise ProviderError(f"The answer was ended: it has more than {ANSWER_CHARS:,} characters.")
         item.parts.append(text)
+        return text
 
 
 def _added(item: _Item) -> Event:

@@ -103,7 +103,12 @@ def error_text(value: object, limit: int = 500) -> str:
         if not isinstance(value, dict):
             break
         value = next((value[name] for name in ("error", "message", "detail", "code") if value.get(name)), "")
-    return " ".join(str(value).split())[:limit] if isinstance(value, str | int) else ""
+    return " ".join(sound(str(value)).split())[:limit] if isinstance(value, str | int) else ""
+
+
+def sound(text: str) -> str:
+    """The text with the halves of characters put together, and U+FFFD for those that have no other half."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def joined(pieces: Iterable[Piece]) -> Iterator[Piece]:

@@ -6,6 +6,7 @@ a space, events without the blank line between them, comments to keep the link u
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -22,6 +23,19 @@ _BOM = b"\xef\xbb\xbf"
 
 class BadStream(Exception):
     """What the provider sent is no completion. One line that says why, without the content."""
+
+
+def read_json(data: bytes) -> Any:
+    """The JSON value. Half a character, which a provider that cuts between surrogates sends, stays what it is.
+
+    Raises ValueError.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        if b"\\ud" not in data.lower():
+            raise
+        return json.loads(data)
 
 
 class SseParser:
@@ -100,8 +114,8 @@ class SseParser:
             return []
         else:
             try:
-                value_read = orjson.loads(whole)
-            except orjson.JSONDecodeError:
+                value_read = read_json(whole)
+            except ValueError:
                 return []  # the rest may be on the next line; if it is not, the event's end says so
             self._data, self._data_bytes = [], 0
             return [value_read] if isinstance(value_read, dict) else []

@@ -12,7 +12,7 @@ import httpx
 import orjson
 
 from app.completions.pieces import Finish, Piece, ProviderError, Text, Usage, error_text, pieces_of
-from app.completions.sse import LINE_BYTES, BadStream, SseParser
+from app.completions.sse import LINE_BYTES, BadStream, SseParser, read_json
 
 REFUSAL_BYTES = 64 << 10
 REFUSAL_S = 10.0
@@ -133,8 +133,8 @@ async def _whole(head: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[Pie
         if size > LINE_BYTES:
             raise BadStream(f"it has more than {LINE_BYTES >> 20} MiB")
     try:
-        value = orjson.loads(b"".join(body))
-    except orjson.JSONDecodeError as fault:
+        value = read_json(b"".join(body))
+    except ValueError as fault:
         raise BadStream("it is not JSON, or was cut off") from fault
     pieces = list(pieces_of(value))
     for piece in pieces:

@@ -461,4 +461,23 @@ async def test_nothing_is_left_in_redis(fleet: Fleet) -> None:
         async def as_before() -> bool:
             return not await keys() - before
 
-        await eventually(as_before)
+        await eventually(as_before, 30)  # an end that somebody waited for is kept for ten seconds
+
+
+async def test_an_answer_that_finds_no_place_in_the_log_is_closed_when_a_worker_made_some(fleet: Fleet) -> None:
+    async def endless(conversation: Conversation) -> None:
+        await conversation.start()
+        while True:
+            await conversation.event(content="x")
+            await asyncio.sleep(0.006)
+
+    async with asking(fleet, room_cap=100, room_keep=20) as (node, api, provider):
+        provider.script = endless
+        chat = await api.new_chat()
+        await ask(api, chat)
+        await eventually(lambda: len(node.node.tasks) == 0)
+        assert not (await message_of(api, chat))["done"]
+        fleet.worker(room_cap=100, room_keep=20, sweep_interval_s=0.2)
+        message = await done(api, chat)
+        assert message["interrupted"]
+        assert set(message["content"]) == {"x"}

@@ -24,6 +24,7 @@ from app.completions.pieces import (
     pieces_of,
 )
 from app.completions.request import CompletionRequest
+from app.completions.sse import read_json
 
 
 def delta(**fields: Any) -> dict[str, Any]:
@@ -77,7 +78,8 @@ def test_an_error_object_in_the_stream_is_raised() -> None:
 
 
 def test_neighbours_of_one_kind_become_one_delta() -> None:
-    pieces = [Text("a"), Text("b"), Reasoning("c"), Text("d"), ToolCall(0, "i", "f", "{"), ToolCall(0, "", "", "}")]
+    calls: list[Piece] = [ToolCall(0, "i", "f", "{"), ToolCall(0, "", "", "}")]
+    pieces = [Text("a"), Text("b"), Reasoning("c"), Text("d"), *calls]
     assert list(joined(pieces)) == [Text("ab"), Reasoning("c"), Text("d"), ToolCall(0, "i", "f", "{}")]
 
 
@@ -154,3 +156,11 @@ async def test_a_slow_consumer_holds_the_source_up() -> None:
         assert await anext(lists) == [1, 2, 3, 4, 5]
         await asyncio.sleep(0.05)
         assert asked == 5
+
+
+def test_a_character_that_was_cut_between_its_halves_is_put_together() -> None:
+    one, two = (read_json(b'{"t": "%s"}' % half)["t"] for half in (b"a\\ud83d", b"\\ude00b"))
+    output = Output("r")
+    assert output.take([Text(one)]) == [("chat:message:delta", {"content": "a"})]
+    assert output.take([Text(two)]) == [("chat:message:delta", {"content": "\U0001f600b"})]
+    assert output.take([Text("\ude00")]) == [("chat:message:delta", {"content": "\ufffd"})]
