@@ -34,6 +34,8 @@ async def events(request: Request) -> Response:
     limit = number(request, "limit", 100, 1, 1000)
     after = parse_position(request.query_params.get("after"))
     until = await node.reader.position()
+    if after is not None and after > until:
+        raise _gone(room, until)  # nobody gave this position out
     whole = after is None or after == Position.ZERO
     start = await node.reader.oldest(room) if whole or after is None else after
     page = await node.reader.page({room: start}, until, limit=limit, vouch=not whole)
@@ -62,12 +64,14 @@ async def stream(request: Request) -> Response:
     room = await _room(request, node, identity)
     given = request.headers.get("last-event-id") or request.query_params.get("after")
     after = parse_position(given)
+    if after is not None and after > await node.reader.position():
+        raise _gone(room, node.hub.position)  # nobody gave this position out
     follower = Follower(node.hub, room, node.hub.position if after is None else after)
     try:
         gap = after is not None and isinstance(
             await node.reader.page({room: after}, max(after, node.hub.position), limit=1), Gap
         )
-        if gap or (after is not None and after > await node.reader.position()):
+        if gap:
             raise _gone(room, node.hub.position)
     except BaseException:
         follower.close()
