@@ -137,7 +137,18 @@ async def read_body(request: Request, kind: type[B]) -> B:
         value = orjson.loads(b"".join(chunks) or b"{}")
     except orjson.JSONDecodeError as fault:
         raise BadPayload(f"the body is not JSON: {fault.msg}") from fault
+    if not _can_be_sent_on(value):
+        raise BadPayload("the body is nested too deep")
     return parse(kind, value)
+
+
+def _can_be_sent_on(value: Any) -> bool:
+    """False for what orjson reads and does not write: more than 254 levels, of which our envelopes take a few."""
+    try:
+        orjson.dumps([[[[value]]]])
+    except TypeError:
+        return False
+    return True
 
 
 def once_of(request: Request, identity: Identity, asked: BaseModel | None = None) -> Once | None:
@@ -160,9 +171,14 @@ def once_in(request: Request, scope: str, asked: BaseModel | None = None) -> Onc
     return Once(scope, key, ttl_s, digest)
 
 
+def ack_of(request: Request) -> str:
+    """What the query's `ack` asks for. Raises BadPayload."""
+    return choice(request, "ack", "log", "sql")
+
+
 async def acknowledge(request: Request, room: str, appended: Appended | None) -> None:
     """Wait as long as the query's `ack` asks. Raises ApiError 504 when the room's fold does not come in time."""
-    if choice(request, "ack", "log", "sql") == "log" or appended is None:
+    if ack_of(request) == "log" or appended is None:
         return
     node = node_of(request)
     if not await node.folded.wait(room, appended.position, node.settings.sql_wait_s):
@@ -175,7 +191,7 @@ def number(request: Request, name: str, default: int, low: int, high: int) -> in
     raw = request.query_params.get(name)
     if raw is None:
         return default
-    if not raw.isdecimal() or not low <= int(raw) <= high:
+    if not raw.isdecimal() or len(raw) > 18 or not low <= int(raw) <= high:
         raise BadPayload(f"{name}: a whole number from {low} to {high}")
     return int(raw)
 

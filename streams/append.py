@@ -106,6 +106,7 @@ class _Waiting:
     entry: NewEntry
     size: int
     answer: asyncio.Future[Appended]
+    since: float
 
 
 class Appender:
@@ -144,7 +145,8 @@ class Appender:
             raise LogUnavailable("this process is closing")
         if self._waiting_bytes + size > WAITING_BYTES:
             raise LogUnavailable(f"{self._waiting_bytes} bytes wait to be appended already")
-        waiting = _Waiting(entry, size, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(entry, size, loop.create_future(), loop.time())
         self._waiting.append(waiting)
         self._waiting_bytes += size
         self._wake.set()
@@ -192,6 +194,8 @@ class Appender:
         except LogError as fault:
             for waiting in batch:
                 _refuse(waiting, fault)
+            if isinstance(fault, LogUnavailable):
+                self._refuse_overdue(fault)
             return
         except BaseException:
             for waiting in batch:
@@ -201,6 +205,14 @@ class Appender:
         for waiting in batch:
             self._answer(waiting, results[position])
             position += 2 if waiting.entry.copy else 1
+
+    def _refuse_overdue(self, fault: LogUnavailable) -> None:
+        """Refuse what waited behind a batch that failed, for as long as it was tried: batches do not add up."""
+        overdue = asyncio.get_running_loop().time() - self._deadline_s
+        while self._waiting and self._waiting[0].since <= overdue:
+            waiting = self._waiting.popleft()
+            self._waiting_bytes -= waiting.size
+            _refuse(waiting, fault)
 
     async def _attempt(self, keys: list[str], args: list[Any]) -> list[str]:
         try:

@@ -13,6 +13,8 @@ from app.emitter import Target
 from app.http import ApiError, Json, acknowledge, identify, node_of, once_of, read_body
 from app.node import Node
 from app.payloads import BadPayload, MessageContent, MessageEvent, NewChat
+from archive.events import effect
+from archive.shapes import BadShape
 
 
 async def create(request: Request) -> Response:
@@ -20,8 +22,9 @@ async def create(request: Request) -> Response:
     node, identity = node_of(request), await identify(request)
     body = await read_body(request, NewChat)
     chat_id = str(uuid.uuid4())
+    seed = _seed(body)
     await node.owners.claim(chat_id, identity.user_id)
-    appended = await node.emitter.emit(Target(identity.user_id, chat_id, None), "chat:new", _seed(body))
+    appended = await node.emitter.emit(Target(identity.user_id, chat_id, None), "chat:new", seed)
     await acknowledge(request, f"user:{identity.user_id}", appended)
     return Json(await node.chats.wire(chat_id))
 
@@ -34,7 +37,12 @@ def _seed(body: NewChat) -> dict[str, Any]:
     if not isinstance(title, str | None) or not isinstance(history, dict):
         raise BadPayload("chat: title must be a string and history an object")
     seed = {"title": title or "New Chat", "messages": history.get("messages"), "currentId": history.get("currentId")}
-    return {name: value for name, value in seed.items() if value}
+    seed = {name: value for name, value in seed.items() if value}
+    try:
+        effect("chat:new", seed)  # what the fold will make of it
+    except BadShape as fault:
+        raise BadPayload(str(fault)) from fault
+    return seed
 
 
 async def read(request: Request) -> Response:

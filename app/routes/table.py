@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 from pydantic import BaseModel
@@ -26,7 +27,7 @@ from app.channel_payloads import (
     WebhookMessage,
 )
 from app.completions.request import CompletionRequest
-from app.http import Json
+from app.http import Json, ack_of
 from app.payloads import MessageContent, MessageEvent, NewChat, RoomEvent
 from app.routes import channel_messages, channels, chats, completions, rooms, status, tasks, usage, users
 
@@ -205,4 +206,16 @@ def routes(prefix: str) -> list[Route]:
 
 
 def _route(operation: Operation, path: str) -> Route:
-    return Route(path, operation.endpoint, methods=[operation.method])
+    endpoint = _with_ack(operation.endpoint) if "ack" in operation.query else operation.endpoint
+    return Route(path, endpoint, methods=[operation.method])
+
+
+def _with_ack(endpoint: Endpoint) -> Endpoint:
+    """The endpoint, which is not reached with an `ack` that nobody knows: nothing is written then."""
+
+    @wraps(endpoint)
+    async def checked(request: Request) -> Response:
+        ack_of(request)
+        return await endpoint(request)
+
+    return checked
