@@ -97,7 +97,7 @@ class Hub:
                 self._obey(entry)
             elif not entry.quiet:
                 for feed in self._members.get(entry.room, ()):
-                    if feed.live and entry.position > feed.after:
+                    if feed.live and entry.position > feed.after and entry.position > feed.rooms[entry.room]:
                         self._hand_over(feed, entry)
 
     def _hand_over(self, feed: Feed, entry: Entry) -> None:

@@ -28,7 +28,8 @@ from streams.replay import Gap, Reader
 
 log = logging.getLogger("roomlog.sessions")
 
-KEPT_REPLAYS = 20
+KEPT_REPLAYS = 200
+"""Late replays of a session that its record keeps. A client that is behind all of them is not recovered."""
 
 
 class TooManyRooms(Exception):
@@ -142,13 +143,13 @@ class NodeSessions:
         if position is None or position > await self._reader.position():
             return None
         rooms = {room: at for room, at in record.rooms.items() if await self._access.may_read(identity, room)}
-        late, rooms = await self._place(record, rooms, position)
-        cut = late.cut if late else position
+        place = await self._place(record, rooms, position)
+        if place is None:
+            return None
+        cut, starts, had = place
         session = self._session(record.sid, record.pid, identity, socket, cut)
         session.replays = record.replays
-        if late:
-            session.feed.starts[late.room] = position
-            session.feed.had[late.room] = (late.upto, late.cut)
+        session.feed.starts, session.feed.had = starts, had
         probe = {room: max(at, session.feed.starts.get(room, cut)) for room, at in rooms.items()}
         if isinstance(await self._reader.page(probe, max(probe.values(), default=cut), limit=1), Gap):
             return None
@@ -170,19 +171,25 @@ class NodeSessions:
 
     async def _place(
         self, record: SessionRecord, rooms: dict[str, Position], position: Position
-    ) -> tuple[Replay | None, dict[str, Position]]:
-        """The late replay that a client's last position is in the middle of, if any, and its rooms.
+    ) -> tuple[Position, dict[str, Position], dict[str, tuple[Position, Position]]] | None:
+        """Where a client stands whose last position is `position`: its cut, and the rooms that stand elsewhere
+        (`Feed.starts`, `Feed.had`). None when that cannot be told.
 
-        In such a replay (`join` with `after`) the other rooms stand at the cut of that time.
+        In the middle of a late replay (`join` with `after`) the other rooms stand at the cut of that time. A late
+        replay of which nothing came through is owed in full.
         """
+        starts: dict[str, Position] = {}
+        had: dict[str, tuple[Position, Position]] = {}
         for late in reversed(record.replays):
-            if (
-                late.after < position <= late.upto
-                and late.room in rooms
-                and await self._reader.has(late.room, position)
-            ):
-                return late, rooms | {late.room: late.after}
-        return None, rooms
+            if position > late.cut:
+                return position, starts, had
+            if rooms.get(late.room) != late.after:
+                continue
+            if late.after < position <= late.upto and await self._reader.has(late.room, position):
+                return late.cut, starts | {late.room: position}, had | {late.room: (late.upto, late.cut)}
+            starts[late.room] = late.after
+            had[late.room] = (late.upto, max(late.upto, position))
+        return (position, starts, had) if len(record.replays) < KEPT_REPLAYS else None
 
     def _session(self, sid: str, pid: str, identity: Identity, socket: Any, cut: Position) -> Session:
         return Session(sid, pid, identity, self.node, socket, self._framer, cut, self._limits.queue)
@@ -236,14 +243,16 @@ class NodeSessions:
         """
         if not await self._access.may_read(session.identity, room):
             raise Refused(f"there is no room {room[:100]} for you")
+        await self.expect(session.identity, room)
+        newest = await self._reader.position()
         async with session.lock:
             while session.feeding is not None and not session.feeding.done():
                 await asyncio.shield(session.feeding)
             feed = session.feed
-            known, cut = feed.rooms.get(room), self.hub.position
+            known, cut = feed.rooms.get(room), max(self.hub.position, feed.after)
             if known is None and len(feed.rooms) >= self._limits.rooms:
                 raise TooManyRooms(f"a session may be in {self._limits.rooms} rooms")
-            since = cut if after is None else min(after, cut)
+            since = newest if after is None else min(after, newest)
             if known is not None and since >= known:
                 await self._attendance.joined(session, room)
                 return known
@@ -257,6 +266,12 @@ class NodeSessions:
         if since < cut and session.feeding is not None:
             await asyncio.shield(session.feeding)
         return since
+
+    async def expect(self, identity: Identity, room: str) -> None:
+        """Have a chat's events appended for its viewers from now on: this user looks at it, and may join it after the
+        position of what it sees. Raises LogUnavailable."""
+        if await self._access.is_viewer(identity, room):
+            await self._members.enter(room, f"reader:{identity.user_id}")
 
     def _hand_out_late(self, session: Session, replay: Replay) -> None:
         """Take a live session's feed out of live mode, to hand out a room's history before it goes on."""

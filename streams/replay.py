@@ -147,11 +147,11 @@ class Reader:
     async def oldest(self, room: str) -> Position:
         """The position before the room's oldest entry that is kept: reading after it shows all there is."""
 
-        async def oldest() -> Position:
+        async def oldest() -> Position | None:
             first = await self._client.xrange(self._keys.room(room), count=1)
-            return Position.parse(first[0][1][b"p"]) if first else Position.ZERO
+            return Position.parse(first[0][1][b"p"]) if first else None
 
-        return await retrying(oldest, self._deadline_s)
+        return await retrying(oldest, self._deadline_s) or await self.head(room)
 
     async def has(self, room: str, position: Position) -> bool:
         """Whether the room has an entry at exactly this position."""

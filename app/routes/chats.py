@@ -51,6 +51,7 @@ async def read(request: Request) -> Response:
     chat_id = request.path_params["chat_id"]
     if not await node.access.may_read_chat(identity, chat_id):
         raise _unknown(chat_id)
+    await node.sessions.expect(identity, f"chat:{chat_id}")
     wire = await node.chats.wire(chat_id)
     if wire is None:
         raise _unknown(chat_id)

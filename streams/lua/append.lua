@@ -7,7 +7,7 @@
 -- flags: f the room is folded: queue it for a worker
 --        q quiet: only the fold reads it
 --        o idempotent by the once key
---        m only if the members key counts a live member
+--        m only if the members key counts a live member (with c)
 --        c a copy: only if the entry before it was appended by this call
 --        b the run takes the fence; h only if the run holds the fence; e the same, and the fence goes
 -- Returns per entry: a position, '=position' (the once key had it), 'full', 'reused' (the once key had another
@@ -49,7 +49,9 @@ for index = 1, (#ARGV - 5) / 8 do
   if string.find(flags, 'c', 1, true) and not fresh then
     result = ''
   elseif string.find(flags, 'm', 1, true) and redis.call('ZCOUNT', members, now, '+inf') == 0 then
+    -- Left out is not the same as never said: the room's head passes it, so that a viewer who stands before it is told.
     result = ''
+    redis.call('HSET', heads, room, results[index - 1])
   elseif string.find(flags, 'o', 1, true) then
     local before = redis.call('GET', once)
     if before then
