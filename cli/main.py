@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from cli import deadletters
+
 app = typer.Typer(
     name="roomlog",
     help="Durable, resumable real-time backend: Socket.IO on Redis Streams, folded into PostgreSQL.",
@@ -13,6 +15,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(deadletters.app, name="deadletters")
 
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port; PORT, or 8080, if left out.")]
 Host = Annotated[str | None, typer.Option(help="Address; HOST, or 127.0.0.1, if left out.")]
