@@ -114,10 +114,11 @@ class Calls:
         if session is None or session.user_id != question.user_id:
             return GONE
         number = FIRST_NUMBER + secrets.randbelow(LAST_NUMBER - FIRST_NUMBER)
-        self._waiting[number] = asyncio.Event()
+        woken = self._waiting[number] = asyncio.Event()
+        asking = _Asking(self._records, self._pool, self._bus, question, number, session, woken)
         try:
             async with asyncio.timeout(question.timeout_s(self._timeout_s)):
-                return await self._Call(self, question, number, session).answer()
+                return await asking.answer()
         except TimeoutError:
             return SILENT
         finally:
@@ -138,73 +139,84 @@ class Calls:
         except LogUnavailable as fault:
             log.warning("call %d was not withdrawn, its record expires: %s", number, fault)
 
-    class _Call:
-        """One call while it is waited for."""
 
-        def __init__(self, calls: Calls, question: Question, number: int, session: Pooled) -> None:
-            self._calls = calls
-            self._question = question
-            self._number = number
-            self._sid = session.sid
-            self._opened_ms = int(time.time() * 1000)
-            self._lost_at: float | None = None
-            data = question.data
-            if isinstance(data, dict):
-                data = data | {"interaction_id": str(number)}
-            self._body = question.body(question.kind, data)
+class _Asking:
+    """One call while it is waited for. woken: set when an answer was stored."""
 
-        async def answer(self) -> Any:
-            """Ask, and ask again, until there is an answer, or nobody to ask."""
-            woken = self._calls._waiting[self._number]
-            while True:
-                woken.clear()
-                try:
-                    state = await self._calls._records.look(self._number, self._question.user_id)
-                    if state.answer is not None:
-                        return orjson.loads(state.answer)
-                    if self._question.once and state.asked and not await self._is_there(state.asked):
-                        return GONE
-                    pause_s = await self._see_to(state)
-                except LogUnavailable as fault:
-                    log.warning("call %d goes on when the log is back: %s", self._number, fault)
-                    pause_s = POLL_S
-                if self._lost_at is not None and _now() - self._lost_at > FOLLOW_S:
+    def __init__(
+        self,
+        records: CallRecords,
+        pool: Pool,
+        bus: Bus,
+        question: Question,
+        number: int,
+        session: Pooled,
+        woken: asyncio.Event,
+    ) -> None:
+        self._records = records
+        self._pool = pool
+        self._bus = bus
+        self._question = question
+        self._number = number
+        self._sid = session.sid
+        self._woken = woken
+        self._opened_ms = int(time.time() * 1000)
+        self._lost_at: float | None = None
+        data = question.data
+        if isinstance(data, dict):
+            data = data | {"interaction_id": str(number)}
+        self._body = question.body(question.kind, data)
+
+    async def answer(self) -> Any:
+        """Ask, and ask again, until there is an answer, or nobody to ask."""
+        while True:
+            self._woken.clear()
+            try:
+                state = await self._records.look(self._number, self._question.user_id)
+                if state.answer is not None:
+                    return orjson.loads(state.answer)
+                if self._question.once and state.asked and not await self._is_there(state.asked):
                     return GONE
-                try:
-                    await asyncio.wait_for(woken.wait(), pause_s)
-                except TimeoutError:
-                    continue
+                pause_s = await self._see_to(state)
+            except LogUnavailable as fault:
+                log.warning("call %d goes on when the log is back: %s", self._number, fault)
+                pause_s = POLL_S
+            if self._lost_at is not None and _now() - self._lost_at > FOLLOW_S:
+                return GONE
+            try:
+                await asyncio.wait_for(self._woken.wait(), pause_s)
+            except TimeoutError:
+                continue
 
-        async def _is_there(self, connection: str) -> bool:
-            session = await self._calls._pool.find(self._sid)
-            return session is not None and session.connection == connection
+    async def _is_there(self, connection: str) -> bool:
+        session = await self._pool.find(self._sid)
+        return session is not None and session.connection == connection
 
-        async def _see_to(self, state: CallState) -> float:
-            """Have the right session asked; returns when to look again."""
-            session = await self._whom()
-            if session is None:
-                self._lost_at = self._lost_at if self._lost_at is not None else _now()
-                return POLL_S
-            self._sid, self._lost_at = session.sid, None
-            if session.connection == state.asked:
-                return POLL_S
-            order = Signal(ASK, session.connection, self._body, f"{self._number} {session.sid}")
-            await self._calls._bus.publish(order)
-            return UNCONFIRMED_S
+    async def _see_to(self, state: CallState) -> float:
+        """Have the right session asked; returns when to look again."""
+        session = await self._whom()
+        if session is None:
+            self._lost_at = self._lost_at if self._lost_at is not None else _now()
+            return POLL_S
+        self._sid, self._lost_at = session.sid, None
+        if session.connection == state.asked:
+            return POLL_S
+        await self._bus.publish(Signal(ASK, session.connection, self._body, f"{self._number} {session.sid}"))
+        return UNCONFIRMED_S
 
-        async def _whom(self) -> Pooled | None:
-            """The session to ask: the one that was asked while it is there, else the user's next one."""
-            pool, user_id = self._calls._pool, self._question.user_id
-            session = await pool.find(self._sid)
-            if session is not None and session.user_id == user_id:
-                return session
-            if self._question.kind in STAYING_TYPES:
-                return None
-            newest = await pool.newest_of(user_id)
-            if newest is None:
-                return None
-            waited_s = _now() - self._lost_at if self._lost_at is not None else 0.0
-            return newest if newest.since_ms > self._opened_ms or waited_s > SAME_TAB_S else None
+    async def _whom(self) -> Pooled | None:
+        """The session to ask: the one that was asked while it is there, else the user's next one."""
+        user_id = self._question.user_id
+        session = await self._pool.find(self._sid)
+        if session is not None and session.user_id == user_id:
+            return session
+        if self._question.kind in STAYING_TYPES:
+            return None
+        newest = await self._pool.newest_of(user_id)
+        if newest is None:
+            return None
+        waited_s = _now() - self._lost_at if self._lost_at is not None else 0.0
+        return newest if newest.since_ms > self._opened_ms or waited_s > SAME_TAB_S else None
 
 
 def _now() -> float:
