@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.payloads import Name
+from archive.shapes import MAX_ID_CHARS
 
 OURS = frozenset(
     {
@@ -43,9 +44,9 @@ class CompletionRequest(BaseModel):
     messages: list[dict[str, Any]] = Field(min_length=1)
     stream: bool = False
     chat_id: Name | None = None
-    id: Name | None = None
+    id: Annotated[Name, Field(max_length=MAX_ID_CHARS)] | None = None
     session_id: str | None = None
-    parent_id: str | None = Field(None, max_length=255)
+    parent_id: str | None = Field(None, max_length=MAX_ID_CHARS)
 
     def for_provider(self) -> dict[str, Any]:
         """The request as the provider gets it."""

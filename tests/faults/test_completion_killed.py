@@ -75,7 +75,9 @@ async def test_a_killed_node_leaves_its_answer_interrupted_with_the_text_so_far(
         node.kill()
         killed_at = time.monotonic()
         message = await done(there, chat)
-        assert time.monotonic() - killed_at < LEASE_S + 1
+        assert (
+            time.monotonic() - killed_at < LEASE_S + 2
+        )  # a look a second, and a machine that is busy with other tests
         assert (message["content"], message["stopped"], message["interrupted"]) == ("begun", True, True)
         await eventually(lambda: told)
         assert told == [{"type": "chat:tasks:cancel", "data": {"interrupted": True}}]
@@ -134,7 +136,7 @@ async def test_an_owner_that_is_killed_while_it_is_asked_to_stop_is_unreachable(
         node.kill()
         answer = (await stopping).json()
         assert (answer["status"], answer["outcome"]) == (False, "unreachable")
-        assert time.monotonic() - asked_at < LEASE_S + 1
+        assert time.monotonic() - asked_at < LEASE_S + 2  # a look a second, and a machine that is busy with other tests
         assert (await done(there, chat))["interrupted"]
         assert await keys_of(fleet) == []
 

@@ -88,6 +88,14 @@ BUILT: list[tuple[str, list[tuple[str, Any]], str, object]] = [
     ("follow-ups are set", [("chat:message:follow_ups", {"follow_ups": [f]}) for f in "ab"], "follow_ups", ("b",)),
     ("a stop ends the message", [("chat:tasks:cancel", {})], "done", True),
     ("a stop is marked", [("chat:tasks:cancel", None)], "stopped", True),
+    ("an interruption is a stop", [("chat:tasks:cancel", {"interrupted": True})], "stopped", True),
+    ("an interruption is marked", [("chat:tasks:cancel", {"interrupted": True})], "extra", {"interrupted": True}),
+    (
+        "a new run of a message clears its error",
+        [("chat:message:error", {"error": "no"}), ("chat:messages", {"messages": {"message": {"error": None}}})],
+        "error",
+        None,
+    ),
     ("a stop may give the output so far", [("chat:tasks:cancel", {"output": [1]})], "output", (1,)),
 ]
 
