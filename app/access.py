@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from app.auth import Identity
 from app.channels import Channels
-from app.chats import ChatBusy
+from app.grants import Grants
+from app.unfolded import ChatBusy
 from archive.errors import ArchiveError
 from registry.owners import Owners
 from streams.errors import LogUnavailable
@@ -16,9 +17,10 @@ class Access:
     Raises LogUnavailable, also when the archive does not answer: nobody is let in undecided.
     """
 
-    def __init__(self, owners: Owners, channels: Channels) -> None:
+    def __init__(self, owners: Owners, channels: Channels, grants: Grants) -> None:
         self._owners = owners
         self._channels = channels
+        self._grants = grants
 
     async def may_read(self, identity: Identity, room: str) -> bool:
         """Whether the user may be in the room and read its history. Unknown rooms: no."""
@@ -41,8 +43,27 @@ class Access:
         return stored is not None and stored.member(identity.user_id) is not None
 
     async def may_read_chat(self, identity: Identity, chat_id: str) -> bool:
+        """The owner, admins, and whom the owner gave access."""
         owner = await self._owners.of(chat_id)
-        return owner is not None and (owner == identity.user_id or identity.role == "admin")
+        if owner is None:
+            return False
+        if owner == identity.user_id or identity.role == "admin":
+            return True
+        return bool(await self._granted(identity, f"chat:{chat_id}", f"user:{owner}"))
+
+    async def chat_to_write(self, identity: Identity, chat_id: str) -> str | None:
+        """The chat's owner, if the user may write to the chat: the owner, admins, services, those with a grant to."""
+        owner = await self._owners.of(chat_id)
+        if owner is None or identity.may_serve or owner == identity.user_id:
+            return owner
+        return owner if await self._granted(identity, f"chat:{chat_id}", f"user:{owner}") == "write" else None
+
+    async def _granted(self, identity: Identity, room: str, log: str) -> str:
+        """The permission that the user was given, or ""."""
+        try:
+            return (await self._grants.of(room, log)).get(identity.user_id, "")
+        except (ArchiveError, ChatBusy) as fault:
+            raise LogUnavailable(f"who may read {room} cannot be told now: {fault}") from fault
 
     async def is_viewer(self, identity: Identity, room: str) -> bool:
         """Whether a member of this room counts as viewer of another user's chat: for those, copies are appended."""

@@ -4,41 +4,58 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.unfolded import READS, ChatBusy, changes_after, read_unfolded
+from archive.chat import ChatSummary, StoredChat
+from archive.chat_list import touched_chats
 from archive.fold import overlay
 from archive.store import Archive
+from archive.windows import Window
 from archive.wire import to_wire
 from registry.owners import Owners
-from streams.replay import Gap, Reader
+from streams.entry import Position
+from streams.replay import Reader
 
-READS = 3
-
-
-class ChatBusy(Exception):
-    """The log was trimmed between the two halves of every read that was tried. Try again."""
+__all__ = ["READS", "ChatBusy", "Chats"]
 
 
 class Chats:
+    """Everything raises LogUnavailable, ArchiveUnavailable, ChatBusy."""
+
     def __init__(self, archive: Archive, reader: Reader, owners: Owners) -> None:
         self._archive = archive
         self._reader = reader
         self._owners = owners
 
-    async def wire(self, chat_id: str) -> dict[str, Any] | None:
-        """The chat as clients get it, with the position that it is complete up to; None when there is no such chat.
-
-        Raises LogUnavailable, ArchiveUnavailable, ChatBusy.
-        """
+    async def get(self, chat_id: str) -> tuple[StoredChat, Position] | None:
+        """The chat, and the position that it is complete up to; None when there is no such chat."""
         owner = await self._owners.of(chat_id)
         if owner is None:
             return None
         room = f"user:{owner}"
-        for _ in range(READS):
+
+        async def stored() -> tuple[Position, StoredChat | None]:
             folded = (await self._archive.stored([room]))[room]
-            stored = await self._archive.chat(chat_id)
-            after = stored.position if stored is not None else folded
-            tail = await self._reader.tail_of(room, after)
-            if not isinstance(tail, Gap):
-                position, entries = tail
-                chat = overlay(stored, chat_id, owner, entries)
-                return to_wire(chat, position) if chat is not None else None
-        raise ChatBusy(f"chat {chat_id} could not be read in one piece")
+            found = await self._archive.chat(chat_id)
+            return (folded if found is None else found.position), found
+
+        found = await read_unfolded(self._reader, room, stored)
+        chat = overlay(found.stored, chat_id, owner, found.entries)
+        return None if chat is None or chat.deleted else (chat, found.position)
+
+    async def wire(self, chat_id: str) -> dict[str, Any] | None:
+        """The chat as clients get it, with its position; None when there is no such chat."""
+        found = await self.get(chat_id)
+        return None if found is None else to_wire(*found)
+
+    async def list_of(self, user_id: str, skip: int, limit: int) -> list[ChatSummary]:
+        """A page of the user's chats, the last updated first."""
+        room = f"user:{user_id}"
+
+        async def stored() -> tuple[Position, None]:
+            return (await self._archive.stored([room]))[room], None
+
+        found = await read_unfolded(self._reader, room, stored)
+        touched = touched_chats(changes_after(found.entries))
+        window = Window(skip, limit, len(touched))
+        listed = await self._archive.chat_list(user_id, window, sorted(touched))
+        return listed.page(window, changes_after(found.entries, listed.position))

@@ -11,17 +11,17 @@ import orjson
 from app import metrics
 from app.auth import BadToken
 from app.channel_socket import ChannelSocket
+from app.chat_socket import ChatSocket
 from app.chats import ChatBusy
 from app.direct_lines import DirectLines
 from app.gate import Gate
-from app.payloads import BadPayload, ChatEvent, InUse, UserJoin, parse, parse_position
+from app.payloads import BadPayload, InUse, UserJoin, parse
 from app.server import Server
 from app.session import Session
 from app.sessions import NodeSessions, Refused, TooManyRooms
 from app.users import Users
 from archive.errors import ArchiveError
 from registry.usage import Usage
-from streams.bus import Bus, Signal
 from streams.errors import LogUnavailable
 
 log = logging.getLogger("roomlog.events")
@@ -38,16 +38,16 @@ class Events:
         sessions: NodeSessions,
         users: Users,
         usage: Usage,
-        bus: Bus,
         channels: ChannelSocket,
+        chats: ChatSocket,
         lines: DirectLines,
     ) -> None:
         self._gate = gate
         self._sessions = sessions
         self._users = users
         self._usage = usage
-        self._bus = bus
         self._channels = channels
+        self._chats = chats
         self._lines = lines
 
     def register(self, server: Server) -> None:
@@ -56,7 +56,7 @@ class Events:
             ("user-join", self.user_join),
             ("heartbeat", self.heartbeat),
             ("usage", self.usage),
-            ("events:chat", self.chat),
+            ("events:chat", self._chats.event),
             ("join-channels", self.join_channels),
             ("events:channel", self._channels.event),
         ):
@@ -109,34 +109,6 @@ class Events:
     async def heartbeat(self, session: Session, payload: Any) -> None:
         """`heartbeat {}`: the user is active."""
         await self._users.active(session.user_id)
-
-    async def chat(self, session: Session, payload: Any) -> bool:
-        """`events:chat`: join or leave a chat, or type in it -> true, or false with an `error` when it is refused."""
-        event = parse(ChatEvent, payload)
-        room = f"chat:{event.chat_id}"
-        if event.data.type == "join":
-            await self._sessions.join(session, room, parse_position(event.after))
-        elif event.data.type == "typing":
-            await self._typing(session, event)
-        else:
-            await self._sessions.leave(session, room)
-        return True
-
-    async def _typing(self, session: Session, event: ChatEvent) -> None:
-        """Tell the chat's other members; only for members. Raises Refused."""
-        room = f"chat:{event.chat_id}"
-        if event.data.data is None:
-            raise BadPayload("data.data.typing: true or false")
-        if room not in session.feed.rooms:
-            raise Refused(f"there is no room {room[:100]} for you")
-        body = {
-            "chat_id": event.chat_id,
-            "user_id": session.user_id,
-            "shared": True,
-            "user": {"id": session.user_id, "name": session.identity.name},
-            "data": {"type": "typing", "data": {"typing": event.data.data.typing}},
-        }
-        await self._bus.publish(Signal(room, "events", orjson.dumps(body), session.sid))
 
     async def usage(self, session: Session, payload: Any) -> None:
         """`usage {model}`: a page is using a model."""

@@ -18,6 +18,8 @@ from app.auth import Tokens
 from app.calls import ANSWERED, ASK, Calls
 from app.channel_socket import ChannelSocket
 from app.channels import Channels
+from app.chat_socket import ChatSocket
+from app.chat_writes import ChatWrites
 from app.chats import Chats
 from app.completions.service import Completions
 from app.direct import Direct
@@ -27,6 +29,7 @@ from app.events import Events
 from app.feed import Feed
 from app.folded import FoldedWaiter
 from app.gate import Gate
+from app.grants import Grants
 from app.health import Health
 from app.hub import Hub
 from app.manager import Manager
@@ -39,6 +42,7 @@ from app.server import Server
 from app.session import Session
 from app.sessions import Limits, NodeSessions
 from app.settings import Settings
+from app.sharing import Sharing
 from app.tasks import Tasks
 from app.users import Users
 from archive.store import Archive
@@ -94,12 +98,14 @@ class Node:
         self.nodes = Nodes(keys, client)
         self.rooms = Rooms(link, client)
         self.owners = Owners(keys, client, archive.owner, settings.retention_s)
+        self.grants = Grants(archive, self.reader)
         self.channels = Channels(archive, self.reader)
-        self.access = Access(self.owners, self.channels)
+        self.access = Access(self.owners, self.channels, self.grants)
         self.revocations = Revocations(keys, client)
         self.users = Users(archive, Activity(keys, client))
         self.gate = Gate(Tokens(secret), self.revocations, self.users)
         self.orders = Orders(self.appender, self.nodes, self._disconnect, self.spawn)
+        self.orders.forget = lambda room: self.owners.forget(room.partition(":")[2])
         self.hub = Hub(self.reader, CONTROL_ROOM, self._obey)
         self.tail = self.hub.tail = Tail(
             link, self.hub.wanted, self.hub.deliver, self._fall_behind, self._new_epoch, settings.tail_pause_ms / 1000
@@ -137,15 +143,18 @@ class Node:
         manager = Manager()
         manager.wire(self.sessions, self.emitter, self.bus, self.orders, self.asked)
         self.server = Server(settings, manager, self.gate, self.sessions)
+        self.chats = Chats(archive, self.reader, self.owners)
+        self.sharing = Sharing(self.grants, self.reader, self.emitter, self.orders)
+        self.chat_writes = ChatWrites(self.chats, self.owners, self.emitter, self.sharing, self.orders)
         self.memberships = Memberships(self.channels, self.emitter, self.orders)
         self.messages = Messages(self.channels, self.emitter, self.reader)
         on_channels = ChannelSocket(self.channels, self.memberships, self.sessions, self.bus)
+        on_chats = ChatSocket(self.sessions, self.access, self.chat_writes, self.bus)
         lines = DirectLines(self.appender)
-        on_events = Events(self.gate, self.sessions, self.users, self.usage, self.bus, on_channels, lines)
+        on_events = Events(self.gate, self.sessions, self.users, self.usage, on_channels, on_chats, lines)
         on_events.register(self.server)
         self.completions = Completions(settings, self.emitter, self.tasks)
         self.folded = FoldedWaiter(self.rooms)
-        self.chats = Chats(archive, self.reader, self.owners)
         self.health = Health(self, client)
         self._tasks: asyncio.TaskGroup | None = None
         self._repairing = asyncio.Lock()

@@ -38,10 +38,21 @@ class Orders:
         self._spawn = spawn
         self.sessions: NodeSessions | None = None
         self.tasks: Tasks | None = None
+        self.forget: Callable[[str], object] = lambda room: None
+        """Called with a room that was closed."""
 
     async def leave_room(self, room: str, user_ids: Iterable[str]) -> None:
         """Take all sessions of the users out of a room. When it returns, no node delivers it to them any more."""
-        await self._order({"do": "leave", "room": room, "users": sorted(user_ids)})
+        appended = await self._appender.append(self.to_leave(room, user_ids))
+        await self.obeyed(appended.position)
+
+    def to_leave(self, room: str, user_ids: Iterable[str]) -> NewEntry:
+        """The order that takes all sessions of the users out of a room, for who appends it beside something else."""
+        return _entry({"do": "leave", "room": room, "users": sorted(user_ids)})
+
+    async def close_room(self, room: str) -> None:
+        """Take everybody out of a room, on every node, before it returns; nodes forget what they know of it."""
+        await self._order({"do": "close", "room": room})
 
     async def enter_room(self, room: str, user_ids: Iterable[str]) -> None:
         """Put all sessions of the users into a room, on every node, before it returns."""
@@ -65,22 +76,28 @@ class Orders:
 
     async def stop_task(self, task_id: str) -> None:
         """Stop a task, on whichever node it runs. Does not wait for it: the task's record tells how it ended."""
-        await self._appender.append(NewEntry(CONTROL_ROOM, "order", orjson.dumps({"do": "stop", "task": task_id})))
+        await self._appender.append(_entry({"do": "stop", "task": task_id}))
 
     async def _order(self, order: dict[str, Any]) -> None:
         """Raises LogUnavailable when the log, or a living node, does not answer in time."""
-        appended = await self._appender.append(NewEntry(CONTROL_ROOM, "order", orjson.dumps(order)))
-        await self._nodes.passed(appended.position)
+        appended = await self._appender.append(_entry(order))
+        await self.obeyed(appended.position)
+
+    async def obeyed(self, position: Position) -> None:
+        """Wait until every living node has obeyed the orders up to a position. Raises LogUnavailable."""
+        await self._nodes.passed(position)
 
     def obey(self, entry: Entry) -> None:
         """Carry out an order in this turn of the loop; its records follow in the background."""
         order = orjson.loads(entry.data)
         if order["do"] == "stop" and self.tasks is not None:
             self.tasks.obey(order["task"])
+        if order["do"] == "close":
+            self.forget(order["room"])
         for session in self._meant(order):
             if order["do"] == "disconnect":
                 self._disconnect(session)
-            elif order["do"] == "leave":
+            elif order["do"] in ("leave", "close"):
                 self._leave(session, order["room"])
             elif order["do"] == "enter":
                 self._enter(session, order["room"], entry.position)
@@ -90,6 +107,8 @@ class Orders:
         sessions = [s for sid in order.get("sids", ()) if (s := self.sessions.by_sid.get(sid)) is not None]
         for user_id in order.get("users", ()):
             sessions += self.sessions.by_user.get(user_id, ())
+        if order["do"] == "close":
+            sessions += [s for s in self.sessions.by_sid.values() if order["room"] in s.feed.rooms]
         if tokens := order.get("tokens"):
             sessions += [s for s in self.sessions.by_sid.values() if s.identity.jti in tokens]
         return sessions
@@ -97,13 +116,17 @@ class Orders:
     def _leave(self, session: Session, room: str) -> None:
         assert self.sessions is not None
         self.sessions.hub.leave(session.feed, room)
-        self._spawn(_logged(self.sessions.leave(session, room)))
+        self._spawn(_logged(self.sessions.left(session, room)))
 
     def _enter(self, session: Session, room: str, position: Position) -> None:
         assert self.sessions is not None
         if room not in session.feed.rooms:
             self.sessions.hub.enter(session.feed, room, position)
         self._spawn(_logged(self.sessions.note(session, room, position)))
+
+
+def _entry(order: dict[str, Any]) -> NewEntry:
+    return NewEntry(CONTROL_ROOM, "order", orjson.dumps(order))
 
 
 async def _logged(change: Any) -> None:

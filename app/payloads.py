@@ -36,12 +36,12 @@ class Typing(BaseModel):
 
 
 class ChatEventData(BaseModel):
-    type: Literal["join", "leave", "typing"]
+    type: Literal["join", "leave", "typing", "last_read_at"]
     data: Typing | None = None
 
 
 class ChatEvent(BaseModel):
-    """`events:chat`: join or leave a chat, or type in it.
+    """`events:chat`: join or leave a chat, type in it, or note that it was read up to now.
 
     `after` of a join is the position of a snapshot, whose follow-ups come first.
     """
@@ -62,6 +62,43 @@ class NewChat(BaseModel):
 
     title: str | None = Field(None, max_length=1000)
     chat: dict[str, Any] | None = None
+
+
+class History(BaseModel):
+    """A chat's messages as a page has them, by id."""
+
+    messages: dict[Name, dict[str, Any]] = {}
+    currentId: str | None = None  # noqa: N815  # the wire's name
+
+
+class ChatBody(BaseModel):
+    """What a page sends of a chat; fields that Roomlog does not keep are passed over."""
+
+    title: str | None = Field(None, max_length=1000)
+    history: History = History()
+
+
+class ChatUpdate(BaseModel):
+    """Body of POST /api/v1/chats/{id}."""
+
+    chat: ChatBody
+
+
+class AccessGrant(BaseModel):
+    """One user's permission."""
+
+    user_id: Name
+    permission: Literal["read", "write"]
+
+
+class AccessGrants(BaseModel):
+    """Body of POST …/access: everybody who has access besides the owner; of one user's grants the last counts."""
+
+    grants: list[AccessGrant] = Field(max_length=1000)
+
+    @property
+    def wanted(self) -> dict[str, str]:
+        return {grant.user_id: grant.permission for grant in self.grants}
 
 
 class MessageEvent(BaseModel):

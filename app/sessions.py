@@ -318,6 +318,12 @@ class NodeSessions:
         async with session.lock:
             await self._leave(session, room)
 
+    async def left(self, session: Session, room: str) -> None:
+        """Write into the session's record that an order took it out of a room, unless it is in it again."""
+        async with session.lock:
+            if room not in session.feed.rooms:
+                await self._leave(session, room)
+
     async def _leave(self, session: Session, room: str) -> None:
         self.hub.leave(session.feed, room)
         if session.pid:

@@ -53,6 +53,7 @@ class StoredChat:
 
     created_at, updated_at: Unix seconds; both 0 while nothing was folded into it (`empty`).
     position: of the owner's room `user:{user_id}`, not of this chat's last entry.
+    deleted: its content is gone, and nothing brings it back.
     """
 
     id: str
@@ -64,6 +65,7 @@ class StoredChat:
     updated_at: int = 0
     messages: Mapping[str, StoredMessage] = field(default_factory=dict)
     position: Position = Position.ZERO
+    deleted: bool = False
 
     @classmethod
     def empty(cls, chat_id: str, owner: str, position: Position = Position.ZERO) -> Self:
@@ -72,6 +74,8 @@ class StoredChat:
 
     def patched(self, patch: ChatPatch) -> Self:
         """The chat after this patch: the same that the database does. The position stays."""
+        if self.deleted or patch.put.get("deleted"):
+            return self._buried(patch)
         changes: dict[str, Any] = {
             "created_at": self.created_at or patch.first_s,
             "updated_at": max(self.updated_at, patch.last_s),
@@ -79,6 +83,11 @@ class StoredChat:
             **patch.put,
         }
         return replace(self, **changes)
+
+    def _buried(self, patch: ChatPatch) -> Self:
+        updated_at = max(self.updated_at, patch.last_s)
+        bare = replace(self, title="", tags=(), current_id=None, messages={}, deleted=True)
+        return replace(bare, created_at=0, updated_at=updated_at)
 
     def _messages(self, patches: Mapping[str, MessagePatch]) -> Mapping[str, StoredMessage]:
         messages = dict(self.messages)
@@ -90,9 +99,20 @@ class StoredChat:
 
 @dataclass(frozen=True, slots=True)
 class ChatSummary:
-    """A line of a user's list of chats. Times in Unix seconds."""
+    """A line of a user's list of chats. Times in Unix seconds; 0 is never.
+
+    unread_count: answers (messages of role "assistant") that began after last_read_at.
+    """
 
     id: str
     title: str
     updated_at: int
     created_at: int
+    last_read_at: int = 0
+    unread_count: int = 0
+
+    @classmethod
+    def of(cls, chat: StoredChat, last_read_at: int) -> Self:
+        """The line of a chat; of its messages, only role and timestamp count."""
+        unread = [m for m in chat.messages.values() if m.role == "assistant" and m.timestamp > last_read_at]
+        return cls(chat.id, chat.title, chat.updated_at, chat.created_at, last_read_at, len(unread))

@@ -82,25 +82,29 @@ _PATCH_CHATS = f"""
     WITH p AS MATERIALIZED (
         SELECT * FROM ROWS FROM (json_to_recordset(%s::json) AS (
             id text, user_id text, first_s bigint, last_s bigint,
-            title text, tags jsonb, current_id text, created_at bigint
-        )) WITH ORDINALITY AS p(id, user_id, first_s, last_s, title, tags, current_id, created_at, n)
+            title text, tags jsonb, current_id text, created_at bigint, deleted boolean
+        )) WITH ORDINALITY AS p(id, user_id, first_s, last_s, title, tags, current_id, created_at, gone, n)
     ), changed AS (
         UPDATE chats c SET
-            title = coalesce(p.title, c.title),
-            tags = coalesce(p.tags, c.tags),
-            current_id = coalesce(p.current_id, c.current_id),
-            created_at = coalesce(p.created_at, c.created_at),
-            updated_at = greatest(p.last_s, c.updated_at)
+            title = CASE WHEN c.deleted OR p.gone THEN '' ELSE coalesce(p.title, c.title) END,
+            tags = CASE WHEN c.deleted OR p.gone THEN '[]' ELSE coalesce(p.tags, c.tags) END,
+            current_id = CASE WHEN c.deleted OR p.gone THEN NULL ELSE coalesce(p.current_id, c.current_id) END,
+            created_at = CASE WHEN c.deleted OR p.gone THEN 0 ELSE coalesce(p.created_at, c.created_at) END,
+            updated_at = greatest(p.last_s, c.updated_at),
+            deleted = c.deleted OR coalesce(p.gone, false)
         FROM p WHERE c.id = p.id AND c.user_id = p.user_id
-        RETURNING c.id, c.user_id
+        RETURNING c.id, c.user_id, c.deleted
     ), born AS (
-        INSERT INTO chats (id, user_id, title, tags, current_id, created_at, updated_at)
-        SELECT p.id, p.user_id, coalesce(p.title, '{NEW_TITLE}'), coalesce(p.tags, '[]'), p.current_id,
-               coalesce(p.created_at, p.first_s), p.last_s
+        INSERT INTO chats (id, user_id, title, tags, current_id, created_at, updated_at, deleted)
+        SELECT p.id, p.user_id, CASE WHEN p.gone THEN '' ELSE coalesce(p.title, '{NEW_TITLE}') END,
+               CASE WHEN p.gone THEN '[]' ELSE coalesce(p.tags, '[]') END,
+               CASE WHEN p.gone THEN NULL ELSE p.current_id END,
+               CASE WHEN p.gone THEN 0 ELSE coalesce(p.created_at, p.first_s) END,
+               p.last_s, coalesce(p.gone, false)
         FROM p WHERE NOT EXISTS (SELECT FROM chats c WHERE c.id = p.id) ORDER BY p.id, p.n
-        ON CONFLICT (id) DO NOTHING RETURNING id, user_id
+        ON CONFLICT (id) DO NOTHING RETURNING id, user_id, deleted
     )
-    SELECT id, user_id FROM changed UNION ALL SELECT id, user_id FROM born
+    SELECT id, user_id, deleted FROM changed UNION ALL SELECT id, user_id, deleted FROM born
 """.encode()
 
 _SET = ", ".join(f"{name} = {patched(name, f'm.{name}')}" for name in MESSAGE_FIELDS)
@@ -118,6 +122,8 @@ _PATCH_MESSAGES = f"""
     WHERE NOT EXISTS (SELECT FROM messages m WHERE m.chat_id = p.chat_id AND m.id = p.id) ORDER BY p.n
 """.encode()
 
+_BURY = b"DELETE FROM messages WHERE chat_id = ANY(%s)"
+
 
 async def commit(connection: AsyncConnection[Any], folds: Sequence[RoomFold]) -> CommitResult:
     """Store these folds in one transaction. Raises psycopg.Error, and then nothing is stored."""
@@ -132,7 +138,10 @@ async def commit(connection: AsyncConnection[Any], folds: Sequence[RoomFold]) ->
             for chat_id, patch in fold.changes.chats.items()
         ]
         accepted = await _patch_chats(connection, patches)
-        await _patch_messages(connection, [patch for patch in patches if patch[:2] in accepted])
+        gone = [chat_id for (_, chat_id), deleted in accepted.items() if deleted]
+        await _patch_messages(connection, [patch for patch in patches if accepted.get(patch[:2]) is False])
+        if gone:
+            await connection.execute(_BURY, [gone])
         await upserts.store(connection, [fold.changes.rows for fold in folds if fold.room in moved])
     refused = tuple(RefusedChat(room, chat_id) for room, chat_id, _ in patches if (room, chat_id) not in accepted)
     return CommitResult(moved, refused)
@@ -152,8 +161,8 @@ async def _move(connection: AsyncConnection[Any], folds: Sequence[RoomFold]) -> 
 
 async def _patch_chats(
     connection: AsyncConnection[Any], patches: Iterable[tuple[str, str, ChatPatch]]
-) -> frozenset[tuple[str, str]]:
-    """The (room, chat id) of the patches that were stored."""
+) -> dict[tuple[str, str], bool]:
+    """The (room, chat id) of the patches that were stored, and whether that chat is deleted."""
     rows = [
         {
             "id": chat_id,
@@ -165,9 +174,9 @@ async def _patch_chats(
         for room, chat_id, patch in patches
     ]
     if not rows:
-        return frozenset()
+        return {}
     stored = await (await connection.execute(_PATCH_CHATS, [_json(rows)])).fetchall()
-    return frozenset((USER_ROOM + user_id, chat_id) for chat_id, user_id in stored)
+    return {(USER_ROOM + user_id, chat_id): deleted for chat_id, user_id, deleted in stored}
 
 
 async def _patch_messages(connection: AsyncConnection[Any], patches: Iterable[tuple[str, str, ChatPatch]]) -> None:

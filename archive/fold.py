@@ -15,15 +15,18 @@ from dataclasses import dataclass, replace
 
 import orjson
 
+from archive import chat_marks
 from archive.channel_events import channel_changes, mark_changes
 from archive.chat import StoredChat
 from archive.errors import FoldError
 from archive.events import Effect, effect
 from archive.patches import Changes, ChatPatch, MessagePatch, compose
-from archive.shapes import BadShape, JsonObject, fields, optional_id
+from archive.shapes import BadShape, JsonObject, fields, identifier, optional_id
+from archive.sharing import CHAT_GRANTS, chat_grant_changes
 from streams.entry import Entry, Position
 
 USER_ROOM = "user:"
+CHAT_DELETE = "chat:delete"  # only the fold reads it
 _NOT_STORED = ("local:", "temporary:", "channel:")  # chat ids that Open WebUI never stores
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
@@ -73,18 +76,28 @@ def changes_of(entry: Entry) -> Changes:
         raise FoldError(entry.position, str(error)) from error
 
 
-def _chat_changes(_name: str, payload: JsonObject, position: Position) -> Changes:
+def _chat_changes(name: str, payload: JsonObject, position: Position) -> Changes:
     chat_id = optional_id(payload, "chat_id")
     if chat_id is None or chat_id.startswith(_NOT_STORED):
         return Changes()
     envelope = fields(payload.get("data"), "data")
     message_id = optional_id(payload, "message_id")
-    patch = _patch(effect(envelope.get("type"), envelope.get("data")), message_id, position.ms // 1000)
+    data = envelope.get("data")
+    if envelope.get("type") == "chat:list" and isinstance(data, dict) and data.get("last_read_at") is not None:
+        return chat_marks.mark_changes(name, chat_id, data)
+    patch = _patch(effect(envelope.get("type"), data), message_id, position.ms // 1000)
     return Changes() if patch is None else Changes({chat_id: patch})
+
+
+def _deletion(_name: str, payload: JsonObject, position: Position) -> Changes:
+    at_s = position.ms // 1000
+    return Changes({identifier(payload.get("chat_id"), "chat_id"): ChatPatch(at_s, at_s, {"deleted": True})})
 
 
 _HANDLERS: Mapping[tuple[str, str], Callable[[str, JsonObject, Position], Changes]] = {
     ("user", "events"): _chat_changes,
+    ("user", CHAT_DELETE): _deletion,
+    ("user", CHAT_GRANTS): chat_grant_changes,
     ("user", "events:channel"): mark_changes,
     ("channel", "events:channel"): channel_changes,
 }

@@ -75,7 +75,7 @@ class ChatPatch:
     """Operations on one chat.
 
     first_s, last_s: Unix seconds of the first and the last entry in it: created_at of a new chat, and updated_at.
-    put: any of title (text), tags (tuple of text), current_id (text), created_at (Unix seconds).
+    put: any of title (text), tags (tuple of text), current_id (text), created_at (Unix seconds), deleted (true).
     messages: by message id, in the order of their first appearance.
     """
 

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from psycopg import AsyncConnection
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import dict_row
 
-from archive.chat import ChatSummary, StoredChat, StoredMessage
+from archive.chat import StoredChat, StoredMessage
 from archive.fold import USER_ROOM
 from archive.patches import MESSAGE_FIELDS, Kind
+from archive.sharing import Grant
+from archive.tables import Key
 from streams.entry import Position
 
 _LISTS = [name for name, kind in MESSAGE_FIELDS.items() if kind in (Kind.LIST, Kind.KEYED)]
@@ -24,10 +26,11 @@ _CHAT = f"""
     LEFT JOIN messages m ON m.chat_id = c.id
     WHERE c.id = %s ORDER BY m.ordinal
 """.encode()
-_OWNER = b"SELECT user_id FROM chats WHERE id = %s"
-_CHATS_OF = b"""
-    SELECT id, title, updated_at, created_at FROM chats WHERE user_id = %s
-    ORDER BY updated_at DESC, id LIMIT %s OFFSET %s
+_OWNER = b"SELECT user_id FROM chats WHERE id = %s AND NOT deleted"
+_GRANTS = b"""
+    SELECT coalesce(r.ms, 0), coalesce(r.seq, 0),
+        (SELECT coalesce(jsonb_object_agg(g.user_id, g.permission), '{}') FROM grants g WHERE g.room = a.room)
+    FROM (SELECT %s::text AS log, %s::text AS room) a LEFT JOIN rooms r ON r.room = a.log
 """
 
 
@@ -52,6 +55,7 @@ async def chat(connection: AsyncConnection[Any], chat_id: str) -> StoredChat | N
         updated_at=first["updated_at"],
         messages={row["message_id"]: _message(row) for row in rows if row["message_id"] is not None},
         position=Position(first["ms"], first["seq"]),
+        deleted=first["deleted"],
     )
 
 
@@ -60,9 +64,11 @@ async def owner(connection: AsyncConnection[Any], chat_id: str) -> str | None:
     return None if row is None else str(row[0])
 
 
-async def chats_of(connection: AsyncConnection[Any], user_id: str, limit: int, offset: int) -> tuple[ChatSummary, ...]:
-    async with connection.cursor(row_factory=class_row(ChatSummary)) as cursor:
-        return tuple(await (await cursor.execute(_CHATS_OF, [user_id, limit, offset])).fetchall())
+async def grants(connection: AsyncConnection[Any], room: str, log: str) -> tuple[Position, dict[Key, Grant]]:
+    row = await (await connection.execute(_GRANTS, [log, room])).fetchone()
+    assert row is not None
+    ms, seq, found = row
+    return Position(ms, seq), {(room, user_id): Grant(room, user_id, word) for user_id, word in found.items()}
 
 
 def _message(row: dict[str, Any]) -> StoredMessage:

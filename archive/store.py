@@ -9,12 +9,16 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from archive import commit, reads, users
+from archive import chat_list, commit, reads, users
 from archive.channel_store import ChannelArchive
-from archive.chat import ChatSummary, StoredChat
+from archive.chat import StoredChat
+from archive.chat_list import ChatList
 from archive.commit import CommitResult, RoomFold
 from archive.database import translated
+from archive.sharing import Grant
+from archive.tables import Key
 from archive.users import User
+from archive.windows import Window
 from streams.entry import Position
 
 
@@ -55,10 +59,15 @@ class Archive:
         async with self._connection() as connection:
             return await reads.owner(connection, _storable(chat_id))
 
-    async def chats_of(self, user_id: str, limit: int = 60, offset: int = 0) -> tuple[ChatSummary, ...]:
-        """The user's chats, the last updated first. limit, offset: a page of them."""
+    async def chat_list(self, user_id: str, window: Window, touched: Sequence[str] = ()) -> ChatList:
+        """The user's chats, the last updated first: a window of those that are not touched, and the touched ones."""
         async with self._connection() as connection:
-            return await reads.chats_of(connection, _storable(user_id), limit, offset)
+            return await chat_list.read(connection, _storable(user_id), window, [_storable(key) for key in touched])
+
+    async def grants(self, room: str, log: str) -> tuple[Position, dict[Key, Grant]]:
+        """The grants of `room`, and the position that `log`, the room that they are folded from, is folded up to."""
+        async with self._connection() as connection:
+            return await reads.grants(connection, _storable(room), _storable(log))
 
     async def see_user(self, user_id: str, name: str, email: str, role: str) -> None:
         """Store a user as a valid token names them; no write when nothing changed, no name or email lost to ""."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from archive.chat import StoredChat, StoredMessage
@@ -23,7 +22,7 @@ def to_wire(chat: StoredChat, position: Position | None = None) -> dict[str, Any
     last_id = messages[-1].id if messages else None
     history: JsonObject = {
         "currentId": chat.current_id or last_id,
-        "messages": {message.id: _message(message, children) for message in messages},
+        "messages": {m.id: message_wire(m) | {"childrenIds": children.get(m.id, [])} for m in messages},
     }
     return {
         "id": chat.id,
@@ -36,12 +35,13 @@ def to_wire(chat: StoredChat, position: Position | None = None) -> dict[str, Any
     }
 
 
-def _message(message: StoredMessage, children: Mapping[str | None, list[Json]]) -> JsonObject:
+def message_wire(message: StoredMessage) -> JsonObject:
+    """The message as clients read it, without what others say of it."""
     wire: JsonObject = {
         **message.extra,
         "id": message.id,
         "parentId": message.parent_id,
-        "childrenIds": children.get(message.id, []),
+        "childrenIds": [],
         "role": message.role,
         "content": message.content,
         "statusHistory": message.status_history,

@@ -168,7 +168,7 @@ class Keys:
         return self._key("directs")
 
     def owner(self, chat_id: str) -> str:
-        """String: the owner of a chat that may not be folded yet."""
+        """String: the owner of a chat that may not be folded yet; empty: the chat was deleted."""
         return self._key(f"owner:{chat_id}")
 
     def lease(self, name: str) -> str:

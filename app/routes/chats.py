@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
@@ -10,9 +11,9 @@ from starlette.responses import Response
 
 from app.auth import Identity
 from app.emitter import Target
-from app.http import ApiError, Json, acknowledge, identify, node_of, once_of, read_body
+from app.http import ApiError, Json, acknowledge, identify, node_of, number, once_of, read_body
 from app.node import Node
-from app.payloads import BadPayload, MessageContent, MessageEvent, NewChat
+from app.payloads import BadPayload, ChatUpdate, MessageContent, MessageEvent, NewChat
 from archive.events import effect
 from archive.shapes import BadShape
 
@@ -50,12 +51,43 @@ async def read(request: Request) -> Response:
     node, identity = node_of(request), await identify(request)
     chat_id = request.path_params["chat_id"]
     if not await node.access.may_read_chat(identity, chat_id):
-        raise _unknown(chat_id)
+        raise unknown_chat(chat_id)
     await node.sessions.expect(identity, f"chat:{chat_id}")
     wire = await node.chats.wire(chat_id)
     if wire is None:
-        raise _unknown(chat_id)
+        raise unknown_chat(chat_id)
     return Json(wire)
+
+
+async def listed(request: Request) -> Response:
+    """The asking user's chats, the last updated first, with what is unread in them."""
+    node, identity = node_of(request), await identify(request)
+    page, limit = number(request, "page", 1, 1, 1_000_000), number(request, "limit", 60, 1, 500)
+    lines = await node.chats.list_of(identity.user_id, (page - 1) * limit, limit)
+    return Json([asdict(line) for line in lines])
+
+
+async def update(request: Request) -> Response:
+    """Merge what the page has of a chat into it; nothing newer is lost. Answers the chat."""
+    node, identity = node_of(request), await identify(request)
+    body = await read_body(request, ChatUpdate)
+    chat_id = request.path_params["chat_id"]
+    owner = await _owner(node, identity, chat_id)
+    found = await node.chats.get(chat_id)
+    if found is None:
+        raise unknown_chat(chat_id)
+    appended = await node.chat_writes.update(found[0], body.chat)
+    await acknowledge(request, f"user:{owner}", appended)
+    return Json(await node.chats.wire(chat_id))
+
+
+async def delete(request: Request) -> Response:
+    """Delete a chat: nobody can read it, or be in its room, when this answers. For its owner, and admins."""
+    node, identity = node_of(request), await identify(request)
+    chat_id, owner = await owned_chat(request, node, identity)
+    appended = await node.chat_writes.delete(chat_id, owner)
+    await acknowledge(request, f"user:{owner}", appended)
+    return Json({"status": True})
 
 
 async def emit(request: Request) -> Response:
@@ -90,12 +122,21 @@ def _target(request: Request, owner: str) -> Target:
 
 async def _owner(node: Node, identity: Identity, chat_id: str) -> str:
     """The chat's owner, if the asking user may write to it. Raises ApiError 404."""
-    owner = await node.owners.of(chat_id)
-    if owner is None or not (identity.may_serve or owner == identity.user_id):
-        raise _unknown(chat_id)
+    owner = await node.access.chat_to_write(identity, chat_id)
+    if owner is None:
+        raise unknown_chat(chat_id)
     return owner
 
 
-def _unknown(chat_id: str) -> ApiError:
+async def owned_chat(request: Request, node: Node, identity: Identity) -> tuple[str, str]:
+    """The chat of the path and its owner, if the asking user may share or delete it. Raises ApiError 404."""
+    chat_id: str = request.path_params["chat_id"]
+    owner = await node.owners.of(chat_id)
+    if owner is None or (owner != identity.user_id and identity.role != "admin"):
+        raise unknown_chat(chat_id)
+    return chat_id, owner
+
+
+def unknown_chat(chat_id: str) -> ApiError:
     """The same answer for a chat that is not there and one that is somebody else's: nothing leaks."""
     return ApiError(404, "not_found", f"there is no chat {chat_id[:100]} for you")

@@ -38,8 +38,8 @@ async def _owner(node: Node, identity: Identity, chat_id: str) -> str:
     """Whose room the answer goes to. Raises ApiError 404 for a chat that the asking user may not write to."""
     if chat_id.startswith(NOT_STORED):
         return identity.user_id
-    owner = await node.owners.of(chat_id)
-    if owner is None or not (identity.may_serve or owner == identity.user_id):
+    owner = await node.access.chat_to_write(identity, chat_id)
+    if owner is None:
         raise ApiError(404, "not_found", f"there is no chat {chat_id[:100]} for you")
     return owner
 

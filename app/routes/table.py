@@ -28,8 +28,8 @@ from app.channel_payloads import (
 )
 from app.completions.request import CompletionRequest
 from app.http import Json, ack_of
-from app.payloads import MessageContent, MessageEvent, NewChat, RoomEvent
-from app.routes import channel_messages, channels, chats, completions, rooms, status, tasks, usage, users
+from app.payloads import AccessGrants, ChatUpdate, MessageContent, MessageEvent, NewChat, RoomEvent
+from app.routes import channel_messages, channels, chat_access, chats, completions, rooms, status, tasks, usage, users
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -106,7 +106,12 @@ CHANNELS = (
 
 OPERATIONS = (
     Operation("POST", "/api/v1/chats/new", chats.create, NewChat, ("ack",), answers=_FOLD),
+    Operation("GET", "/api/v1/chats/", chats.listed, None, ("page", "limit")),
     Operation("GET", "/api/v1/chats/{chat_id}", chats.read, answers=_WRITE[:1]),
+    Operation("POST", "/api/v1/chats/{chat_id}", chats.update, ChatUpdate, _ACK, answers=_FOLD),
+    Operation("DELETE", "/api/v1/chats/{chat_id}", chats.delete, None, _ACK, answers=_FOLD),
+    Operation("GET", "/api/v1/chats/{chat_id}/access", chat_access.read, answers=_WRITE[:1]),
+    Operation("POST", "/api/v1/chats/{chat_id}/access", chat_access.replace, AccessGrants, answers=_WRITE),
     Operation("POST", _EVENT, chats.emit, MessageEvent, ("ack",), ("Idempotency-Key",), answers=_FOLD),
     Operation(
         "POST",

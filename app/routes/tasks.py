@@ -61,7 +61,6 @@ async def stop_of_chat(request: Request) -> Response:
 async def _chat(request: Request, node: Node, identity: Identity) -> str:
     """The chat of the path, if it is the asking user's, or the user may act for others. Raises ApiError 404."""
     chat_id: str = request.path_params["chat_id"]
-    owner = await node.owners.of(chat_id)
-    if owner is None or not (identity.may_serve or owner == identity.user_id):
+    if await node.access.chat_to_write(identity, chat_id) is None:
         raise ApiError(404, "not_found", f"there is no chat {chat_id[:100]} for you")
     return chat_id

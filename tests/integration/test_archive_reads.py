@@ -6,7 +6,8 @@ import asyncio
 
 import psycopg
 
-from archive import Archive
+from archive import Archive, Changes, ChatSummary
+from archive.windows import Window
 from tests.support.postgres import UserLog
 
 
@@ -58,12 +59,17 @@ async def test_chats_are_listed_by_their_last_update_a_page_at_a_time(archive: A
     other.add("chat:new", {}, chat_id="other")
     await archive.commit([log.fold(), other.fold()])
     # three entries a second: what has the same second is ordered by id
-    chats = await archive.chats_of("owner")
+    chats = await listed(archive, "owner", 0, 60)
     assert len(chats) == 12
     assert [chat.updated_at for chat in chats] == sorted((chat.updated_at for chat in chats), reverse=True)
     assert chats[0].title == "again"
-    assert await archive.chats_of("owner", limit=5, offset=10) == chats[10:]
-    assert await archive.chats_of("nobody") == ()
+    assert await listed(archive, "owner", 10, 5) == chats[10:]
+    assert await listed(archive, "nobody", 0, 60) == []
+
+
+async def listed(archive: Archive, user_id: str, skip: int, limit: int) -> list[ChatSummary]:
+    window = Window(skip, limit, 0)
+    return (await archive.chat_list(user_id, window)).page(window, Changes())
 
 
 async def _user(database_url: str) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -96,6 +97,7 @@ _event: st.SearchStrategy[tuple[str, Any]] = st.one_of(
     st.tuples(st.just("chat:messages"), _data(**_turn)),
     st.tuples(st.just("chat:new"), _data(title=_text, timestamp=st.integers(1, 2**40), **_turn)),
     st.tuples(st.just("notification"), _json),
+    st.tuples(st.just("chat:delete"), st.none()),
 )
 _events = st.lists(st.tuples(_event, st.sampled_from(CHATS), st.sampled_from([*MESSAGES, None])), max_size=12)
 _cuts = st.lists(st.integers(0, 12), max_size=5)
@@ -104,7 +106,10 @@ _cuts = st.lists(st.integers(0, 12), max_size=5)
 def written(events: list[tuple[tuple[str, Any], str, str | None]], user_id: str = "owner", prefix: str = "") -> UserLog:
     log = UserLog(user_id)
     for (kind, data), chat_id, message_id in events:
-        log.add(kind, data, chat_id=prefix + chat_id, message_id=message_id)
+        if kind == "chat:delete":
+            log.raw(json.dumps({"chat_id": prefix + chat_id}).encode(), event=kind)
+        else:
+            log.add(kind, data, chat_id=prefix + chat_id, message_id=message_id)
     return log
 
 

@@ -1,0 +1,30 @@
+"""Who else may read or write a chat."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.http import Json, identify, node_of, read_body
+from app.payloads import AccessGrants
+from app.routes.chats import owned_chat
+
+
+async def read(request: Request) -> Response:
+    """Whom the owner gave access to a chat. For its owner, and admins."""
+    node, identity = node_of(request), await identify(request)
+    chat_id, owner = await owned_chat(request, node, identity)
+    return Json(_wire(await node.grants.of(f"chat:{chat_id}", f"user:{owner}")))
+
+
+async def replace(request: Request) -> Response:
+    """Give these users access to a chat, and nobody else; whose access is taken away is out when this answers."""
+    node, identity = node_of(request), await identify(request)
+    body = await read_body(request, AccessGrants)
+    chat_id, owner = await owned_chat(request, node, identity)
+    await node.chat_writes.share(chat_id, owner, body.wanted)
+    return Json(_wire(await node.grants.of(f"chat:{chat_id}", f"user:{owner}")))
+
+
+def _wire(grants: dict[str, str]) -> dict[str, list[dict[str, str]]]:
+    return {"grants": [{"user_id": user_id, "permission": word} for user_id, word in sorted(grants.items())]}

@@ -1,0 +1,58 @@
+"""Sharing: giving others access to a chat or a note, and taking it away, on every node."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from app.emitter import Emitter
+from app.grants import Grants
+from app.orders import Orders
+from archive.sharing import grants_payload
+from streams.append import Appended, NewEntry
+from streams.replay import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Something that its owner may share. room: where its readers are. log: the room that its grants stand in.
+
+    event: name of the entries that change its grants.
+    """
+
+    room: str
+    log: str
+    event: str
+    owner: str
+
+
+class Sharing:
+    """Changes grants. Raises as reading does, and the errors of `Appender.append`."""
+
+    def __init__(self, grants: Grants, reader: Reader, emitter: Emitter, orders: Orders) -> None:
+        self._grants = grants
+        self._reader = reader
+        self._emitter = emitter
+        self._orders = orders
+
+    async def replace(self, shared: Shared, wanted: Mapping[str, str]) -> frozenset[str]:
+        """Give these permissions, and take all others away; returns the users whose access changed.
+
+        When it returns, no session of a user who lost access is in the room, on any node, and none gets in again.
+        A call that failed may be made again.
+        """
+        before = await self._grants.of(shared.room, shared.log)
+        after = {user_id: word for user_id, word in wanted.items() if user_id != shared.owner}
+        changed = {u: after.get(u) for u in before.keys() | after.keys() if before.get(u) != after.get(u)}
+        lost = [user_id for user_id, word in changed.items() if word is None]
+        body = orjson.dumps(grants_payload(shared.room, changed))
+        # Handed in within one turn, so both are in one batch of the log: either both happened or neither did.
+        entries = [NewEntry(shared.log, shared.event, body, quiet=True)] if changed else []
+        entries += [self._orders.to_leave(shared.room, lost)] if lost else []
+        appended: list[Appended] = await asyncio.gather(*(self._emitter.append(entry) for entry in entries))
+        position = max((a.position for a in appended), default=None)
+        await self._orders.obeyed(position or await self._reader.position())
+        return frozenset(changed)
