@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from typing import Any
 
+from app.auth import Identity
 from app.feed import Feed
 from app.hub import HistoryGone, Hub
 from streams.entry import Entry, Position
@@ -54,6 +56,29 @@ class Follower:
                 return
 
     def close(self) -> None:
-        """Stop following: `entries` ends. May be called twice."""
+        """Stop following, in this turn of the loop; nothing that waits is handed out. May be called twice."""
         self._hub.remove(self._feed)
+        self._queue.clear()
         self._wake.set()
+
+
+class Followers:
+    """The node's followers, so that orders about users reach these too: they are cut off, and come back or do not."""
+
+    def __init__(self) -> None:
+        self._of: dict[Follower, tuple[Identity, str]] = {}
+
+    def add(self, follower: Follower, identity: Identity, room: str) -> None:
+        self._of[follower] = (identity, room)
+
+    def close(self, follower: Follower) -> None:
+        """Stop a follower and forget it. May be called twice."""
+        self._of.pop(follower, None)
+        follower.close()
+
+    def obey(self, order: dict[str, Any]) -> None:
+        """Cut off the followers whom an order takes out of a room, or disconnects."""
+        for follower, (identity, room) in list(self._of.items()):
+            meant = identity.user_id in order.get("users", ()) or identity.jti in order.get("tokens", ())
+            if meant and (order["do"] == "disconnect" or (order["do"], order.get("room")) == ("leave", room)):
+                self.close(follower)

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from app.follow import Followers
 from app.session import Session
 from app.sessions import NodeSessions
 from app.tasks import Tasks
@@ -38,6 +39,7 @@ class Orders:
         self._spawn = spawn
         self.sessions: NodeSessions | None = None
         self.tasks: Tasks | None = None
+        self.followers = Followers()
         self.forget: Callable[[str], object] = lambda room: None
         """Called with a room that was closed."""
 
@@ -92,6 +94,7 @@ class Orders:
         order = orjson.loads(entry.data)
         if order["do"] == "stop" and self.tasks is not None:
             self.tasks.obey(order["task"])
+        self.followers.obey(order)
         if order["do"] == "close":
             self.forget(order["room"])
         for session in self._meant(order):

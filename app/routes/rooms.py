@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from app.auth import Identity
-from app.follow import Follower
+from app.follow import Follower, Followers
 from app.http import ApiError, Json, identify, node_of, number, once_of, read_body
 from app.manager import ROOM_KINDS
 from app.node import Node
@@ -66,27 +66,30 @@ async def stream(request: Request) -> Response:
     after = parse_position(given)
     if after is not None and after > await node.reader.position():
         raise _gone(room, node.hub.position)  # nobody gave this position out
+    followers = node.orders.followers
     follower = Follower(node.hub, room, node.hub.position if after is None else after)
+    followers.add(follower, identity, room)
     try:
+        await _room(request, node, identity)  # again: it may have been taken away before the follower was known
         gap = after is not None and isinstance(
             await node.reader.page({room: after}, max(after, node.hub.position), limit=1), Gap
         )
         if gap:
             raise _gone(room, node.hub.position)
     except BaseException:
-        follower.close()
+        followers.close(follower)
         raise
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(follower), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_events(follower, followers), media_type="text/event-stream", headers=headers)
 
 
-async def _events(follower: Follower) -> AsyncIterator[bytes]:
+async def _events(follower: Follower, followers: Followers) -> AsyncIterator[bytes]:
     try:
         yield b": following\n\n"
         async for entry in follower.entries():
             yield b": still here\n\n" if entry is None else _event(entry)
     finally:
-        follower.close()
+        followers.close(follower)
 
 
 def _event(entry: Entry) -> bytes:
