@@ -34,11 +34,13 @@ class Scene:
 async def scene(fleet: Fleet) -> AsyncIterator[Scene]:
     async with fleet.inside() as one, fleet.inside() as two:
         alice, bob = ChannelApi(one.url, "alice"), ChannelApi(two.url, "bob")
-        channel = await alice.create("bob")
-        async with listening(two, "bob") as ear:
-            yield Scene(one, two, alice, bob, ear, channel)
-        await alice.aclose()
-        await bob.aclose()
+        try:
+            channel = await alice.create("bob")
+            async with listening(two, "bob") as ear:
+                yield Scene(one, two, alice, bob, ear, channel)
+        finally:
+            await alice.aclose()
+            await bob.aclose()
 
 
 async def test_message_is_delivered_with_its_temp_id_and_after_a_cut(fleet: Fleet) -> None:
