@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -104,6 +105,11 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             node.health.closing = True
     except OPERATOR_FAULTS as fault:
         app.state.fault = f"roomlog: {fault}"
+        raise
+    except BaseExceptionGroup:
+        # The web server takes no notice of a lifespan that ends early: without a tail it would serve on, deaf.
+        log.critical("a task of the node died; the node stops", exc_info=True)
+        signal.raise_signal(signal.SIGTERM)
         raise
 
 

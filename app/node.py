@@ -168,7 +168,7 @@ class Node:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The node at work. A task that dies ends the process: SIGTERM to itself, with the fault logged."""
+        """The node at work. Raises an exception group when a task of it dies: app/main.py ends the process then."""
         await self.tail.start()
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
