@@ -146,7 +146,7 @@ def test_a_deleted_message_never_comes_back(log: Any) -> None:
     for entry in entries:
         rows = patched_rows(MESSAGES, rows, sift([entry]).changes.rows)
         gone |= {key for key, row in rows.items() if row.deleted}
-        assert all(rows[key] == ChannelMessage(*key, deleted=True) for key in gone)
+        assert all(rows[key] == ChannelMessage(key[0], key[1], deleted=True) for key in gone)
 
 
 @given(_log, st.integers(0, 14), st.integers(0, 5), st.integers(1, 5), st.sampled_from([None, "m1"]))
@@ -187,7 +187,7 @@ def test_python_and_postgresql_do_the_same(shared_url: str, log: Any, cuts: list
         for table in TABLES:
             own = f"{prefix}%"
             column = table.keys[0]
-            found = connection.execute(f"SELECT * FROM {table.name} WHERE {column} LIKE %s", [own]).fetchall()  # type: ignore[arg-type]
+            found = connection.execute(f"SELECT * FROM {table.name} WHERE {column} LIKE %s", [own]).fetchall()
             rows = {tuple(row[key] for key in table.keys): table.row(**row) for row in found}
             assert rows == expected[table.name], table.name
 
