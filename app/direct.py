@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from app.calls import GONE, Calls, Question
+from app.calls import DEFAULT_TIMEOUT_S, GONE, Calls, Question
 from app.follow import Follower
 from app.hub import Hub
 from registry.directs import DIRECT_TTL_S, Directs
@@ -140,7 +140,7 @@ class Direct:
             request_info.get("message_id"),
             "request:chat:completion",
             data,
-            wait_s=self._idle_s,
+            wait_s=max(self._idle_s, DEFAULT_TIMEOUT_S),
             once=True,
         )
         return await self._calls.call(question)

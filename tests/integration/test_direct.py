@@ -150,7 +150,7 @@ async def test_a_browser_that_comes_back_goes_on_and_the_reader_is_told(fleet: F
 
 
 async def test_a_browser_that_stalls_is_given_up(fleet: Fleet) -> None:
-    async with fleet.inside(direct_idle_s=1.0) as one, people(Person("alice")) as (alice,):
+    async with fleet.inside(direct_idle_s=2.0) as one, people(Person("alice")) as (alice,):
         await alice.at(one.url)
 
         async def send(channel: str) -> None:
@@ -158,7 +158,7 @@ async def test_a_browser_that_stalls_is_given_up(fleet: Fleet) -> None:
 
         streaming(alice, send)
         async with one.node.direct.complete(info(alice), {}, {}) as completion:
-            with pytest.raises(DirectFailed, match="sent nothing for 1 s"):
+            with pytest.raises(DirectFailed, match="sent nothing for 2 s"):
                 await asyncio.wait_for(read(completion), 15)
 
 
