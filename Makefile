@@ -15,7 +15,7 @@ setup: $(STAMPS)/run
 run: $(STAMPS)/run
 	@exec $(PY) -m cli.main dev
 
-demo: $(STAMPS)/run $(STAMPS)/node
+demo: $(STAMPS)/run
 	@exec $(PY) -m cli.main demo
 
 test: $(STAMPS)/run $(STAMPS)/test $(STAMPS)/node
@@ -58,9 +58,9 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 lock:
 	$(LOCK) pyproject.toml requirements.in -o requirements.txt
 	$(LOCK) pyproject.toml requirements.in --extra test -c requirements.txt -o requirements-test.txt
-	cd tests/js && npm install --package-lock-only --no-audit --no-fund
+	for folder in tests/js cli/demo/js; do (cd $$folder && npm install --package-lock-only --no-audit --no-fund); done
 	@! grep -nE 'https?://|index-url|find-links' requirements.txt requirements-test.txt
-	@! grep -n '"resolved"' tests/js/package-lock.json
+	@! grep -n '"resolved"' tests/js/package-lock.json cli/demo/js/package-lock.json
 
 clean:
-	rm -rf $(VENV) tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) tests/js/node_modules cli/demo/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -11,6 +11,10 @@ from typing import Any
 import socketio
 
 
+ANSWER_S = 10
+"""How long the answer to a CONNECT packet may take; the library's own one second is short for a busy machine."""
+
+
 class ResumingClient(socketio.AsyncClient):  # type: ignore[misc]  # python-socketio has no types
     """Connect it with `open`. Handlers of durable events get the position as their last argument.
 
@@ -26,7 +30,9 @@ class ResumingClient(socketio.AsyncClient):  # type: ignore[misc]  # python-sock
     async def open(self, url: str, token: str, transports: list[str] | None = None) -> None:
         """Connect to a node, and resume if this client was connected before. Raises socketio's ConnectionError."""
         self._token = token
-        await self.connect(url, socketio_path="/ws/socket.io", auth=self._auth, transports=transports)
+        await self.connect(
+            url, socketio_path="/ws/socket.io", auth=self._auth, transports=transports, wait_timeout=ANSWER_S
+        )
 
     def _auth(self) -> dict[str, str]:
         """What the client sends with every CONNECT packet."""
