@@ -10,7 +10,6 @@ from typing import Any
 
 import socketio
 
-
 ANSWER_S = 10
 """How long the answer to a CONNECT packet may take; the library's own one second is short for a busy machine."""
 
