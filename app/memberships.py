@@ -29,6 +29,10 @@ from streams.errors import KeyReused
 _SPACE = uuid.UUID("5a2b61f5-3e0c-4c7b-9c3e-6a4c8b0a7d11")  # of ids that follow from what they stand for
 
 
+NEW_NS = 60_000_000_000
+"""For so long a channel's maker may be trying again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A channel to make. kind: "channel", "group" or "dm". user_ids: its first members, besides who makes it."""
@@ -50,19 +54,31 @@ class Memberships:
         self._emitter = emitter
         self._orders = orders
 
-    async def create(self, actor: Actor, plan: Plan, once: Once | None = None) -> tuple[StoredChannel, Appended]:
-        """Make a channel; its members' sessions are in its room when this returns. With `once` it is made once."""
-        channel_id = str(uuid.uuid5(_SPACE, f"{once.scope}\n{once.key}") if once else uuid.uuid4())
-        return await self._make(channel_id, actor, plan, once)
+    async def create(self, actor: Actor, plan: Plan, once: Once | None = None) -> tuple[StoredChannel, Appended | None]:
+        """Make a channel; its members' sessions are in its room when this returns.
+
+        With `once` it is made once, also when the key was forgotten meanwhile: the same key and digest name the same
+        channel. Raises KeyReused when that was deleted.
+        """
+        if once is None:
+            return await self._make(str(uuid.uuid4()), actor, plan, None)
+        channel_id = str(uuid.uuid5(_SPACE, "\n".join((once.scope, once.key, once.digest))))
+        return await self._found(channel_id, actor) or await self._make(channel_id, actor, plan, once)
 
     async def direct(self, actor: Actor, other_id: str) -> tuple[StoredChannel, Appended | None]:
         """The direct messages of two users: found, or made. Two calls at once make one channel."""
         channel_id = str(uuid.uuid5(_SPACE, "\n".join(["dm", *sorted((actor.id, other_id))])))
+        once, plan = Once("dm", channel_id, digest="made"), Plan("dm", "", user_ids=(other_id,))
+        return await self._found(channel_id, actor) or await self._make(channel_id, actor, plan, once)
+
+    async def _found(self, channel_id: str, actor: Actor) -> tuple[StoredChannel, None] | None:
+        """A channel that was made before. A new one's members are let in again: who made it may have failed at that."""
         found = await self._channels.get(channel_id)
-        if found is not None:
-            return found, None
-        once = Once("dm", channel_id, digest="made")
-        return await self._make(channel_id, actor, Plan("dm", "", user_ids=(other_id,)), once)
+        if found is None:
+            return None
+        if time.time_ns() - found.channel.created_at < NEW_NS:
+            await self._welcome(found, actor, [user_id for _channel_id, user_id in found.members])
+        return found, None
 
     async def _make(
         self, channel_id: str, actor: Actor, plan: Plan, once: Once | None

@@ -28,6 +28,7 @@ from archive.channel_wire import channel_wire
 from archive.shapes import BadShape, JsonObject
 from streams.append import Appended, NewEntry, Once
 from streams.entry import Entry, Position
+from streams.errors import KeyReused
 from streams.replay import Gap, Reader
 
 EVENT = "events:channel"
@@ -102,7 +103,7 @@ class Messages:
     async def post(self, stored: StoredChannel, actor: Actor, draft: Draft, once: Once | None = None) -> Written:
         """Post a message; the thread's parent is shown with its new count of replies. With `once` it is posted once."""
         channel_id = stored.channel.id
-        message_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{once.scope}\n{once.key}") if once else uuid.uuid4())
+        message_id = str(uuid.uuid4())
         view = await self._around(channel_id, draft, message_id)
         now = time.time_ns()
         data: JsonObject = {
@@ -122,7 +123,7 @@ class Messages:
         payload["data"]["data"] = shown | ({"temp_id": draft.temp_id} if draft.temp_id else {})
         appended = await self._append(channel_id, payload, once)
         if appended.repeated:
-            shown = await self.read(channel_id, message_id)
+            shown = await self._posted(channel_id, appended.position)
         if draft.parent_id is not None:
             await self._show(stored, draft.parent_id, "message:reply", actor)
         return Written(shown, appended)
@@ -154,6 +155,13 @@ class Messages:
         if message is None:
             raise NoMessage
         return view.wire(message)
+
+    async def _posted(self, channel_id: str, position: Position) -> JsonObject:
+        """The message, as it is now, that an earlier try posted. Raises KeyReused when the log has it no more."""
+        entry = await self._reader.entry(CHANNEL_ROOM + channel_id, position)
+        if entry is None:
+            raise KeyReused("the idempotency key was used for a message that the log no longer holds")
+        return await self.read(channel_id, orjson.loads(entry.data)["message_id"])
 
     async def _around(self, channel_id: str, draft: Draft, message_id: str) -> MessageView:
         """What a new message refers to: its thread's parent, and what it quotes. Raises NoMessage."""

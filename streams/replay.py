@@ -158,6 +158,12 @@ class Reader:
         key, at = self._keys.room(room), str(position)
         return bool(await retrying(lambda: self._client.xrange(key, at, at), self._deadline_s))
 
+    async def entry(self, room: str, position: Position) -> Entry | None:
+        """The room's entry at exactly this position; None when it has none, or has it no more."""
+        key, at = self._keys.room(room), str(position)
+        found = await retrying(lambda: self._client.xrange(key, at, at), self._deadline_s)
+        return entry_of(room, found[0]) if found else None
+
     async def length(self, room: str) -> int:
         """How many entries the room's stream holds."""
         return int(await retrying(lambda: self._client.xlen(self._keys.room(room)), self._deadline_s))

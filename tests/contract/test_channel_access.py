@@ -201,6 +201,32 @@ async def test_a_member_who_is_removed_while_its_session_comes_in_is_out(fleet: 
         assert ear.types(it.channel) == []
 
 
+async def test_a_member_who_is_removed_while_its_session_comes_back_is_out(fleet: Fleet) -> None:
+    """The same for a resume: nothing is replayed of the channel, or delivered later."""
+    async with scene(fleet, "bob") as it, listening(it.two, "bob") as ear:
+        await it.alice.say(it.channel, "seen")
+        await ear.hears("message")
+        await ear.cut()
+        await it.alice.say(it.channel, "missed, and not to be had any more")
+        real, room = it.one.node.access.may_read, f"channel:{it.channel}"
+
+        async def slow(identity: Any, asked: str) -> bool:
+            allowed = await real(identity, asked)
+            if asked == room and allowed:
+                await _removed(it)
+            return allowed
+
+        it.one.node.access.may_read = slow  # type: ignore[method-assign,assignment]
+        await ear.open(it.one)
+        assert ear.client.recovered
+        await it.alice.say(it.channel, "unseen")
+        (session,) = it.one.node.sessions.by_user["bob"]
+        assert room not in session.feed.rooms
+        marker = await it.alice.create("bob", name="marker")
+        await eventually(lambda: "channel:created" in ear.types(marker))
+        assert ear.types(it.channel) == ["message"]
+
+
 async def test_a_removed_member_who_follows_over_http_is_cut_off(fleet: Fleet) -> None:
     async with scene(fleet, "bob") as it, httpx.AsyncClient(base_url=it.two.url, trust_env=False) as client:
         path = f"/api/v1/rooms/channel:{it.channel}/events/stream"
