@@ -70,6 +70,10 @@ class Access:
         kind, _, name = room.partition(":")
         return kind == "chat" and await self._owners.of(name) != identity.user_id
 
+    async def is_own_chat(self, identity: Identity, room: str) -> bool:
+        """Whether the room is for the viewers of a chat of this user, who has its events in the own room."""
+        return room.startswith("chat:") and not await self.is_viewer(identity, room)
+
     async def may_list(self, identity: Identity, room: str) -> bool:
         """Whether the user may read the room's log over HTTP: members, services and admins."""
         return identity.may_serve or await self.may_read(identity, room)

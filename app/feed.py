@@ -31,7 +31,20 @@ class Feed:
     live: entries are handed over by the tail as they come. Otherwise `Hub.catch_up` feeds it from the log.
     """
 
-    __slots__ = ("after", "closed", "cut", "had", "live", "on_behind", "rooms", "sid", "sink", "starts", "user")
+    __slots__ = (
+        "after",
+        "closed",
+        "cut",
+        "had",
+        "live",
+        "on_behind",
+        "rooms",
+        "sid",
+        "sink",
+        "spared",
+        "starts",
+        "user",
+    )
 
     def __init__(self, sink: Sink, sid: str, cut: Position, user: str = "") -> None:
         self.sink = sink
@@ -42,6 +55,8 @@ class Feed:
         """Rooms whose replay begins elsewhere than at the cut, until the first catch-up is through them."""
         self.had: dict[str, tuple[Position, Position]] = {}
         """Of those, what was handed out before: room -> (after, up to)."""
+        self.spared: set[str] = set()
+        """The reader's own chats: what their viewers get it has from its own room, so a hole there is no loss."""
         self.after = cut
         self.cut = cut
         self.live = False

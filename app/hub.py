@@ -143,7 +143,7 @@ class Hub:
 
     async def _feed_page(self, feed: Feed, until: Position) -> None:
         starts = {room: start for room in feed.rooms if (start := feed.start_of(room)) < until}
-        page = await self._reader.page(starts, until)
+        page = await self._reader.page(starts, until, spared=feed.spared)
         if isinstance(page, Gap):
             raise HistoryGone(page.rooms)
         for entry in page.entries:

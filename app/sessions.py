@@ -151,7 +151,9 @@ class NodeSessions:
         session.replays = record.replays
         session.feed.starts, session.feed.had = starts, had
         probe = {room: max(at, session.feed.starts.get(room, cut)) for room, at in rooms.items()}
-        if isinstance(await self._reader.page(probe, max(probe.values(), default=cut), limit=1), Gap):
+        session.feed.spared = {room for room in rooms if await self._access.is_own_chat(identity, room)}
+        page = await self._reader.page(probe, max(probe.values(), default=cut), limit=1, spared=session.feed.spared)
+        if isinstance(page, Gap):
             return None
         if record.connection:
             self._drop_predecessor(record)
@@ -244,6 +246,8 @@ class NodeSessions:
         if not await self._access.may_read(session.identity, room):
             raise Refused(f"there is no room {room[:100]} for you")
         await self.expect(session.identity, room)
+        if await self._access.is_own_chat(session.identity, room):
+            session.feed.spared.add(room)
         newest = await self._reader.position()
         async with session.lock:
             while session.feeding is not None and not session.feeding.done():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,10 @@ from streams.link import Client, Link, open_epoch, retrying
 
 PAGE_ENTRIES = 500
 """Entries of one room that a page reads at most; the widest page shrinks this as rooms grow in number."""
+
+
+_END = Position(2**64 - 1, 0)
+"""Above every position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +93,20 @@ class Reader:
         return Position.parse(raw) if raw else Position.ZERO
 
     async def page(
-        self, starts: Mapping[str, Position], until: Position, *, limit: int = PAGE_ENTRIES, vouch: bool = True
+        self,
+        starts: Mapping[str, Position],
+        until: Position,
+        *,
+        limit: int = PAGE_ENTRIES,
+        vouch: bool = True,
+        spared: Collection[str] = (),
     ) -> Page | Gap:
         """The next entries of the rooms, each after its own start, up to `until`.
 
         Call again with all starts moved to `page.upto` (a start above it stays) until that is `until`. Returns Gap
         when the log cannot vouch for a room: then nothing of it may be called complete. Without `vouch` the
         starts are not a client's word: what lies below epoch or floor is not missed (SQL has it, or nobody asks).
+        spared: rooms whose copies the reader has elsewhere: a copy that was left out there is no gap for it.
         """
         rooms = list(starts)
         if not rooms:
@@ -105,6 +116,7 @@ class Reader:
             reads = {room: replace(read, start=max(read.start, floor)) for room, read in reads.items()}
         elif unvouched := tuple(room for room in rooms if starts[room] < epoch):
             return Gap(unvouched)
+        reads |= {room: replace(reads[room], start=_END) for room in spared if room in reads}
         return merge(reads, until)
 
     async def _read(
