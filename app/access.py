@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.auth import Identity
 from app.channels import Channels
 from app.grants import Grants
+from app.notes import Notes
 from app.unfolded import ChatBusy
 from archive.errors import ArchiveError
 from registry.owners import Owners
@@ -17,10 +18,11 @@ class Access:
     Raises LogUnavailable, also when the archive does not answer: nobody is let in undecided.
     """
 
-    def __init__(self, owners: Owners, channels: Channels, grants: Grants) -> None:
+    def __init__(self, owners: Owners, channels: Channels, grants: Grants, notes: Notes) -> None:
         self._owners = owners
         self._channels = channels
         self._grants = grants
+        self._notes = notes
 
     async def may_read(self, identity: Identity, room: str) -> bool:
         """Whether the user may be in the room and read its history. Unknown rooms: no."""
@@ -31,9 +33,18 @@ class Access:
             return name == identity.user_id
         if kind == "chat":
             return await self.may_read_chat(identity, name)
+        if kind == "note":
+            return identity.role == "admin" or bool(await self._note_permission(identity, name))
         if kind == "channel":
             return await self._is_member(identity, name)
         return False
+
+    async def _note_permission(self, identity: Identity, note_id: str) -> str:
+        try:
+            stored = await self._notes.get(note_id)
+        except (ArchiveError, ChatBusy) as fault:
+            raise LogUnavailable(f"who may read a note cannot be told now: {fault}") from fault
+        return stored.permission(identity.user_id) if stored else ""
 
     async def _is_member(self, identity: Identity, channel_id: str) -> bool:
         try:

@@ -15,7 +15,7 @@ from app.chat_socket import ChatSocket
 from app.chats import ChatBusy
 from app.direct_lines import DirectLines
 from app.gate import Gate
-from app.payloads import BadPayload, InUse, UserJoin, parse
+from app.payloads import BadPayload, InUse, JoinNote, UserJoin, parse
 from app.server import Server
 from app.session import Session
 from app.sessions import NodeSessions, Refused, TooManyRooms
@@ -58,6 +58,7 @@ class Events:
             ("usage", self.usage),
             ("events:chat", self._chats.event),
             ("join-channels", self.join_channels),
+            ("join-note", self.join_note),
             ("events:channel", self._channels.event),
         ):
             server.on(event, self._guarded(handler))
@@ -109,6 +110,13 @@ class Events:
     async def heartbeat(self, session: Session, payload: Any) -> None:
         """`heartbeat {}`: the user is active."""
         await self._users.active(session.user_id)
+
+    async def join_note(self, session: Session, payload: Any) -> bool:
+        """`join-note {note_id, auth:{token}}`: into the room of a note that the user may read."""
+        note_id = parse(JoinNote, payload).note_id
+        await self.user_join(session, payload)
+        await self._sessions.join(session, f"note:{note_id}")
+        return True
 
     async def usage(self, session: Session, payload: Any) -> None:
         """`usage {model}`: a page is using a model."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 from typing import Any
 
 from app.auth import Identity
 from app.feed import Feed
 from app.hub import HistoryGone, Hub
+from registry.revocation import Claim
 from streams.entry import Entry, Position
 from streams.errors import LogUnavailable
 
@@ -80,5 +81,15 @@ class Followers:
         """Cut off the followers whom an order takes out of a room, or disconnects."""
         for follower, (identity, room) in list(self._of.items()):
             meant = identity.user_id in order.get("users", ()) or identity.jti in order.get("tokens", ())
-            if meant and (order["do"] == "disconnect" or (order["do"], order.get("room")) == ("leave", room)):
+            place = (order["do"], order.get("room"))
+            if (meant and (order["do"] == "disconnect" or place == ("leave", room))) or place == ("close", room):
                 self.close(follower)
+
+    @property
+    def claims(self) -> set[Claim]:
+        return {identity.claim for identity, _room in self._of.values()}
+
+    def close_revoked(self, revoked: Container[Claim]) -> None:
+        """Cut off the followers whose tokens were revoked."""
+        for follower in [f for f, (identity, _room) in self._of.items() if identity.claim in revoked]:
+            self.close(follower)

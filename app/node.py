@@ -35,6 +35,8 @@ from app.hub import Hub
 from app.manager import Manager
 from app.memberships import Memberships
 from app.messages import Messages
+from app.note_writes import NoteWrites
+from app.notes import Notes
 from app.orders import Orders
 from app.presence import Attendance
 from app.producer import Producer
@@ -99,8 +101,9 @@ class Node:
         self.rooms = Rooms(link, client)
         self.owners = Owners(keys, client, archive.owner, settings.retention_s)
         self.grants = Grants(archive, self.reader)
+        self.notes = Notes(archive, self.reader)
         self.channels = Channels(archive, self.reader)
-        self.access = Access(self.owners, self.channels, self.grants)
+        self.access = Access(self.owners, self.channels, self.grants, self.notes)
         self.revocations = Revocations(keys, client)
         self.users = Users(archive, Activity(keys, client))
         self.gate = Gate(Tokens(secret), self.revocations, self.users)
@@ -146,6 +149,7 @@ class Node:
         self.chats = Chats(archive, self.reader, self.owners)
         self.sharing = Sharing(self.grants, self.reader, self.emitter, self.orders)
         self.chat_writes = ChatWrites(self.chats, self.owners, self.emitter, self.sharing, self.orders)
+        self.note_writes = NoteWrites(self.notes, self.emitter, self.sharing, self.orders)
         self.memberships = Memberships(self.channels, self.emitter, self.orders)
         self.messages = Messages(self.channels, self.emitter, self.reader)
         on_channels = ChannelSocket(self.channels, self.memberships, self.sessions, self.bus)
@@ -199,8 +203,10 @@ class Node:
             await self.nodes.leave(self.name)
         for session in list(self.sessions.by_sid.values()):
             await self.sessions.gone(session, for_good=False)
-        for task in loops:
-            task.cancel()
+        while running := [task for task in loops if not task.done()]:
+            for task in running:  # again: a read whose answer comes in the same turn may lose a cancellation
+                task.cancel()
+            await asyncio.wait(running, timeout=1.0)
 
     def _signalled(self, signal: Signal) -> None:
         """An ephemeral event, or a word between nodes, came over the bus."""
@@ -284,9 +290,10 @@ class Node:
         return asyncio.get_running_loop().time() - self.tail.read_at
 
     async def _disconnect_revoked(self) -> None:
-        claims = {session.identity.claim for session in self.sessions.by_sid.values()}
+        claims = {session.identity.claim for session in self.sessions.by_sid.values()} | self.orders.followers.claims
         revoked = await self.revocations.revoked(list(claims))
         if revoked:
+            self.orders.followers.close_revoked(revoked)
             for session in list(self.sessions.by_sid.values()):
                 if session.identity.claim in revoked:
                     log.info("session %s is disconnected: its token was revoked", session.sid)

@@ -101,6 +101,28 @@ class AccessGrants(BaseModel):
         return {grant.user_id: grant.permission for grant in self.grants}
 
 
+class NewNote(BaseModel):
+    """Body of POST /api/v1/notes/create."""
+
+    title: str = Field("", max_length=1000)
+    data: dict[str, Any] | None = None
+    meta: dict[str, Any] | None = None
+
+
+class NoteUpdate(BaseModel):
+    """Body of POST /api/v1/notes/{id}/update: what is not sent stays."""
+
+    title: str = Field("", max_length=1000)
+    data: dict[str, Any] | None = None
+    meta: dict[str, Any] | None = None
+
+
+class JoinNote(BaseModel):
+    """`join-note`."""
+
+    note_id: Name
+
+
 class MessageEvent(BaseModel):
     """Body of POST /api/v1/chats/{id}/messages/{mid}/event."""
 

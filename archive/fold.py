@@ -20,9 +20,10 @@ from archive.channel_events import channel_changes, mark_changes
 from archive.chat import StoredChat
 from archive.errors import FoldError
 from archive.events import Effect, effect
+from archive.notes import NOTE_ACCESS, NOTE_DELETE, NOTE_EVENT, note_changes, note_deletion, note_mark
 from archive.patches import Changes, ChatPatch, MessagePatch, compose
 from archive.shapes import BadShape, JsonObject, fields, identifier, optional_id
-from archive.sharing import CHAT_GRANTS, chat_grant_changes
+from archive.sharing import CHAT_GRANTS, NOTE_GRANTS, chat_grant_changes, note_grant_changes
 from streams.entry import Entry, Position
 
 USER_ROOM = "user:"
@@ -99,7 +100,11 @@ _HANDLERS: Mapping[tuple[str, str], Callable[[str, JsonObject, Position], Change
     ("user", CHAT_DELETE): _deletion,
     ("user", CHAT_GRANTS): chat_grant_changes,
     ("user", "events:channel"): mark_changes,
+    ("user", NOTE_ACCESS): note_mark,
     ("channel", "events:channel"): channel_changes,
+    ("note", NOTE_EVENT): note_changes,
+    ("note", NOTE_DELETE): note_deletion,
+    ("note", NOTE_GRANTS): note_grant_changes,
 }
 """(kind of room, event) → what an entry changes, from the room's name, the payload and the position."""
 

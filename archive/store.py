@@ -15,6 +15,7 @@ from archive.chat import StoredChat
 from archive.chat_list import ChatList
 from archive.commit import CommitResult, RoomFold
 from archive.database import translated
+from archive.note_store import NoteArchive
 from archive.sharing import Grant
 from archive.tables import Key
 from archive.users import User
@@ -27,12 +28,13 @@ class Archive:
 
     Every method raises ArchiveUnavailable when the database cannot answer now (retry), and ArchiveRefused when it
     rejects the data (a retry is of no use). Cancelling a call is safe: what is not committed is rolled back.
-    channels: the same for channels.
+    channels, notes: the same for those.
     """
 
     def __init__(self, pool: AsyncConnectionPool) -> None:
         self._pool = pool
         self.channels = ChannelArchive(self._connection)
+        self.notes = NoteArchive(self._connection)
 
     async def stored(self, rooms: Sequence[str]) -> dict[str, Position]:
         """The position that each of these rooms is folded up to; Position.ZERO for a room that never was."""

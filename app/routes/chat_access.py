@@ -14,7 +14,7 @@ async def read(request: Request) -> Response:
     """Whom the owner gave access to a chat. For its owner, and admins."""
     node, identity = node_of(request), await identify(request)
     chat_id, owner = await owned_chat(request, node, identity)
-    return Json(_wire(await node.grants.of(f"chat:{chat_id}", f"user:{owner}")))
+    return Json(grants_wire(await node.grants.of(f"chat:{chat_id}", f"user:{owner}")))
 
 
 async def replace(request: Request) -> Response:
@@ -23,8 +23,8 @@ async def replace(request: Request) -> Response:
     body = await read_body(request, AccessGrants)
     chat_id, owner = await owned_chat(request, node, identity)
     await node.chat_writes.share(chat_id, owner, body.wanted)
-    return Json(_wire(await node.grants.of(f"chat:{chat_id}", f"user:{owner}")))
+    return Json(grants_wire(await node.grants.of(f"chat:{chat_id}", f"user:{owner}")))
 
 
-def _wire(grants: dict[str, str]) -> dict[str, list[dict[str, str]]]:
+def grants_wire(grants: dict[str, str]) -> dict[str, list[dict[str, str]]]:
     return {"grants": [{"user_id": user_id, "permission": word} for user_id, word in sorted(grants.items())]}

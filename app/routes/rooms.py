@@ -52,7 +52,11 @@ async def events(request: Request) -> Response:
 def _gone(room: str, position: Position) -> ApiError:
     """What is no longer in the log: where the state is instead."""
     kind, _, name = room.partition(":")
-    snapshots = {"chat": f"/api/v1/chats/{name}", "channel": f"/api/v1/channels/{name}/messages"}
+    snapshots = {
+        "chat": f"/api/v1/chats/{name}",
+        "channel": f"/api/v1/channels/{name}/messages",
+        "note": f"/api/v1/notes/{name}",
+    }
     snapshot = snapshots.get(kind)
     detail = "the log no longer has everything after this position; read the snapshot"
     return ApiError(410, "gone", detail, error=detail, snapshot=snapshot, position=str(position))

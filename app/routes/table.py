@@ -28,8 +28,20 @@ from app.channel_payloads import (
 )
 from app.completions.request import CompletionRequest
 from app.http import Json, ack_of
-from app.payloads import AccessGrants, ChatUpdate, MessageContent, MessageEvent, NewChat, RoomEvent
-from app.routes import channel_messages, channels, chat_access, chats, completions, rooms, status, tasks, usage, users
+from app.payloads import AccessGrants, ChatUpdate, MessageContent, MessageEvent, NewChat, NewNote, NoteUpdate, RoomEvent
+from app.routes import (
+    channel_messages,
+    channels,
+    chat_access,
+    chats,
+    completions,
+    notes,
+    rooms,
+    status,
+    tasks,
+    usage,
+    users,
+)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -104,8 +116,17 @@ CHANNELS = (
     Operation("POST", _MESSAGE + "/reactions/remove", channel_messages.unreact, ReactionBody, _ACK, answers=_WRITTEN),
 )
 
+_NOTE = "/api/v1/notes/{note_id}"
+_NO_NOTE = ((404, "No such note for you"),)
+
 OPERATIONS = (
     Operation("POST", "/api/v1/chats/new", chats.create, NewChat, ("ack",), answers=_FOLD),
+    Operation("GET", "/api/v1/notes/", notes.listed),
+    Operation("POST", "/api/v1/notes/create", notes.create, NewNote, answers=_WRITE[1:]),
+    Operation("GET", _NOTE, notes.read, answers=_NO_NOTE),
+    Operation("POST", _NOTE + "/update", notes.update, NoteUpdate, answers=_NO_NOTE + _WRITE[1:]),
+    Operation("POST", _NOTE + "/access", notes.share, AccessGrants, answers=_NO_NOTE + _WRITE[1:]),
+    Operation("DELETE", _NOTE + "/delete", notes.delete, answers=_NO_NOTE + _WRITE[1:]),
     Operation("GET", "/api/v1/chats/", chats.listed, None, ("page", "limit")),
     Operation("GET", "/api/v1/chats/{chat_id}", chats.read, answers=_WRITE[:1]),
     Operation("POST", "/api/v1/chats/{chat_id}", chats.update, ChatUpdate, _ACK, answers=_FOLD),

@@ -131,6 +131,21 @@ async def test_an_admin_revokes_a_user_on_all_nodes_and_newer_tokens_are_good(fl
         await admin.aclose()
 
 
+async def test_a_revoked_user_follows_no_room_any_more(fleet: Fleet) -> None:
+    async with fleet.inside() as one, fleet.inside() as two:
+        ann = Api(two.url, "ann", iat=int(time.time()) - 5)
+        for by_order in (True, False):  # the old backend revokes by the key alone
+            async with ann.client.stream("GET", "/api/v1/rooms/user:ann/events/stream") as stream:
+                lines = stream.aiter_lines()
+                assert await anext(lines) == ": following"
+                await one.node.revocations.revoke_user("ann")
+                if by_order:
+                    await one.node.orders.disconnect_user("ann")
+                assert [line async for line in lines] == [""]
+            await one.node.link.client(connections=1).delete(one.node.link.keys.user_revoked_at("ann"))
+        await ann.aclose()
+
+
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/api/v1/users/{}/revoke"), ("GET", "/api/v1/users/")], ids=["revoke", "list"]
 )
