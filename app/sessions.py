@@ -352,7 +352,12 @@ class NodeSessions:
         metrics.CONNECTIONS.set(len(self.by_sid))
 
     async def gone(self, session: Session, for_good: bool) -> None:
-        """The client's link ended. for_good: it said goodbye, or was told to; it cannot come back."""
+        """The client's link ended. for_good: it said goodbye, or was told to; it cannot come back.
+
+        Nothing happens when the session is off the books: a newer connection holds it, or this node has stopped.
+        """
+        if not for_good and self.by_sid.get(session.sid) is not session:
+            return
         rooms = list(session.feed.rooms)
         self.forget(session)
         try:

@@ -48,6 +48,7 @@ class Link:
         self.known = Position.ZERO
         self._sentinels = sentinels
         self._clients: list[Client] = []
+        self._closed = False
 
     def saw(self, position: Position) -> None:
         """Remember a position, so that an epoch that this process opens begins above it."""
@@ -82,6 +83,8 @@ class Link:
         return sentinel.master_for(name, max_connections=connections, **options)
 
     async def _greet(self, connection: Connection) -> None:
+        if self._closed:  # nobody would close this connection any more
+            raise redis_errors.RedisError("this process is closing")
         await connection.on_connect()
         await connection.send_command(
             "EVAL",
@@ -95,7 +98,8 @@ class Link:
         await connection.read_response()
 
     async def aclose(self) -> None:
-        """Close every client. May be called twice."""
+        """Close every client; a call that still comes raises LogUnavailable. May be called twice."""
+        self._closed = True
         clients, self._clients = self._clients, []
         for client in clients:
             await client.aclose()
