@@ -77,6 +77,11 @@ def translate(fault: Exception) -> ApiError:
     raise fault
 
 
+async def handle_bug(_request: Request, _fault: Exception) -> Response:
+    """A fault that nobody foresaw: the client is told no more than that; the server logs the traceback."""
+    return error_response(ApiError(500, "internal", "the server failed, and has logged why"))
+
+
 async def handle_error(_request: Request, fault: Exception) -> Response:
     return error_response(translate(fault))
 
@@ -94,7 +99,9 @@ FAULTS = (
     ChatBusy,
     HTTPException,
 )
-EXCEPTION_HANDLERS: dict[Any, Callable[[Request, Exception], Awaitable[Response]]] = dict.fromkeys(FAULTS, handle_error)
+EXCEPTION_HANDLERS: dict[Any, Callable[[Request, Exception], Awaitable[Response]]] = dict.fromkeys(
+    FAULTS, handle_error
+) | {Exception: handle_bug}
 
 
 def node_of(request: Request) -> Node:

@@ -71,6 +71,10 @@ class Manager(socketio.AsyncManager):  # type: ignore[misc]  # python-socketio h
         """Take a session out of a room, on whichever node it is."""
         await self._orders.move_session(sid, room, into=False)
 
+    async def disconnect_session(self, sid: str) -> None:
+        """Disconnect a session for good, on whichever node it is. Raises LogUnavailable."""
+        await self._orders.disconnect_session(sid)
+
     async def trigger_callback(self, sid: str, id: int, data: list[Any]) -> None:  # noqa: A002
         """A client acknowledged something: an event call of any node, or a callback of this one."""
         if not await self._asked.answer(sid, id, data):

@@ -107,13 +107,13 @@ class Node:
         self.revocations = Revocations(keys, client)
         self.users = Users(archive, Activity(keys, client))
         self.gate = Gate(Tokens(secret), self.revocations, self.users)
-        self.orders = Orders(self.appender, self.nodes, self._disconnect, self.spawn)
+        records = Records(keys, client, settings.session_ttl_s)
+        self.orders = Orders(self.appender, self.nodes, records, self._disconnect, self.spawn)
         self.orders.forget = lambda room: self.owners.forget(room.partition(":")[2])
         self.hub = Hub(self.reader, CONTROL_ROOM, self._obey)
         self.tail = self.hub.tail = Tail(
             link, self.hub.wanted, self.hub.deliver, self._fall_behind, self._new_epoch, settings.tail_pause_ms / 1000
         )
-        records = Records(keys, client, settings.session_ttl_s)
         self.pool = Pool(keys, client, settings.presence_ttl_s)
         self.presence = Presence(keys, client, settings.presence_ttl_s)
         self.usage = Usage(keys, client)

@@ -16,6 +16,7 @@ from app.session import Session
 from app.sessions import NodeSessions
 from app.tasks import Tasks
 from registry.nodes import Nodes
+from registry.sessions import Sessions as Records
 from streams.append import Appender, NewEntry
 from streams.entry import Entry, Position
 from streams.errors import LogUnavailable
@@ -31,9 +32,15 @@ class Orders:
     """
 
     def __init__(
-        self, appender: Appender, nodes: Nodes, disconnect: Callable[[Session], None], spawn: Callable[[Any], Any]
+        self,
+        appender: Appender,
+        nodes: Nodes,
+        records: Records,
+        disconnect: Callable[[Session], None],
+        spawn: Callable[[Any], Any],
     ) -> None:
         self._appender = appender
+        self._records = records
         self._nodes = nodes
         self._disconnect = disconnect
         self._spawn = spawn
@@ -61,8 +68,10 @@ class Orders:
         await self._order({"do": "enter", "room": room, "users": sorted(user_ids)})
 
     async def disconnect_user(self, user_id: str) -> None:
-        """Disconnect all sessions of a user for good, on every node, before it returns."""
-        await self._order({"do": "disconnect", "users": [user_id]})
+        """Disconnect all sessions of a user for good, on every node, before it returns; those that are away, too."""
+        appended = await self._appender.append(_entry({"do": "disconnect", "users": [user_id]}))
+        await self._records.end_all(user_id, appended.position)
+        await self.obeyed(appended.position)
 
     async def disconnect_token(self, jti: str) -> None:
         """Disconnect all sessions that came with a token for good, on every node, before it returns."""

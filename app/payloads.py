@@ -19,8 +19,8 @@ def _printable(value: object) -> object:
     return value
 
 
-Name = Annotated[str, Field(min_length=1, max_length=256), BeforeValidator(_printable)]
-"""An id: of a chat, a message, a user."""
+Name = Annotated[str, Field(min_length=1, max_length=255), BeforeValidator(_printable)]
+"""An id: of a chat, a message, a user. As long as the archive takes it."""
 
 
 class Auth(BaseModel):

@@ -23,6 +23,7 @@ from registry.calls import CallRecords
 from registry.nodes import Nodes
 from registry.pool import Pool
 from registry.present import Presence
+from registry.sessions import Sessions as Records
 from streams.append import Appender, NewEntry
 from streams.bus import Bus, Signal
 from streams.keys import Keys
@@ -103,6 +104,10 @@ class Producer:
         return sorted(await self._presence.users(room))
 
 
+RECORD_TTL_S = 3600
+"""How long ended sessions are kept from coming back: longer than any node's SESSION_TTL_S is likely to be."""
+
+
 @asynccontextmanager
 async def producer(redis_url: str, key_prefix: str = "rl", *, call_timeout_s: float = 60.0) -> AsyncIterator[Producer]:
     """A producer for a process that is no node: a script or a job. What it emitted is in the log when it ends."""
@@ -117,7 +122,8 @@ async def producer(redis_url: str, key_prefix: str = "rl", *, call_timeout_s: fl
 
     bus = Bus(link, client, deliver)
     calls = Calls(CallRecords(link.keys, client), pool, bus, call_timeout_s)
-    orders = Orders(appender, Nodes(link.keys, client), _has_no_sessions, _has_no_sessions)
+    records = Records(link.keys, client, RECORD_TTL_S)
+    orders = Orders(appender, Nodes(link.keys, client), records, _has_no_sessions, _has_no_sessions)
     running = [asyncio.create_task(appender.run()), asyncio.create_task(bus.run())]
     try:
         yield Producer(Emitter(appender, bus), calls, orders, pool, Presence(link.keys, client, ttl_s=30))

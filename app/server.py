@@ -131,6 +131,10 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
         await self._sessions.gone(session, for_good=True)
         await session.socket.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
 
+    async def disconnect(self, sid: str, namespace: str | None = None, ignore_queue: bool = False) -> None:
+        """Disconnect a session for good, on whichever node it is. Raises LogUnavailable."""
+        await self.manager.disconnect_session(sid)
+
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
             self._check_attachment(eio_sid, data)

@@ -19,6 +19,7 @@ def serve(host: str | None, port: int | None) -> None:
         loop="uvloop",
         http="httptools",
         ws=WEBSOCKETS,
+        ws_max_size=settings.max_message_bytes + 1,  # one more than we take, so that the refusal is ours, with a reason
         log_level=settings.log_level.lower(),
         access_log=False,
         timeout_graceful_shutdown=STOP_S,

@@ -106,12 +106,14 @@ class Sessions:
     async def take_over(self, pid: str, user_id: str, connection: str) -> SessionRecord | None:
         """Hand the record to a new connection of the same user; returns it as it was before.
 
-        None when there is no such record, or it is another user's.
+        None when there is no such record, it is another user's, or the user's sessions were ended since it began.
         """
+        ended = await retrying(lambda: self._client.get(self._keys.ended(user_id)))
         raw = await retrying(
             lambda: self._take_over(keys=[self._keys.session(pid)], args=[user_id, connection, self._ttl_s])
         )
-        return _record(pid, raw) if raw else None
+        record = _record(pid, raw) if raw else None
+        return None if record and ended and record.connected_at < Position.parse(ended) else record
 
     async def join(self, pid: str, connection: str, room: str, at: Position, replays: tuple[Replay, ...]) -> bool:
         """Note that the session is in a room from a position on. False when another connection took the session."""
@@ -136,6 +138,10 @@ class Sessions:
 
         if sessions:
             await retrying(refresh)
+
+    async def end_all(self, user_id: str, position: Position) -> None:
+        """No session of the user that began before this position comes back."""
+        await retrying(lambda: self._client.set(self._keys.ended(user_id), str(position), ex=self._ttl_s))
 
     async def end(self, pid: str) -> None:
         """Delete the record: the session cannot come back."""

@@ -10,6 +10,7 @@ import pytest
 from streams.entry import Position
 from tests.contract.clients import Listener, calling, listening
 from tests.support.nodes import Fleet, LocalNode, eventually, token
+from tests.support.people import Person, people
 
 ROOM = "channel:c"
 
@@ -138,3 +139,20 @@ async def test_history_up_to_the_position_of_a_join_and_events_after_it_are_all_
         assert history + [event["n"] for event in viewer.of("n")] == list(range(200))
         positions = [Position.parse(arguments[-1]) for event, arguments in viewer.got if event == "n"]
         assert min(positions) > Position.parse(snapshot["next"])
+
+
+async def test_disconnecting_a_session_by_python_socketios_own_api_ends_it_on_another_node(fleet: Fleet) -> None:
+    async with fleet.inside() as here, fleet.inside() as there, people(Person()) as (alice,):
+        await alice.at(there.url)
+        await here.node.server.disconnect(alice.get_sid())
+        await eventually(lambda: not alice.connected)
+        assert not there.node.sessions.by_sid
+
+
+async def test_a_session_that_is_away_while_its_user_is_disconnected_does_not_come_back(fleet: Fleet) -> None:
+    async with fleet.inside() as here, fleet.inside() as there, people(Person()) as (alice,):
+        await alice.at(there.url)
+        await alice.vanish()
+        await here.node.orders.disconnect_user("alice")
+        await alice.at(there.url)
+        assert not alice.recovered
