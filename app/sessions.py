@@ -391,7 +391,7 @@ class NodeSessions:
         one = self.by_sid.get(signal.room)
         sessions = [one] if one else [self._by_feed[f] for f in self.hub.members(signal.room) if f in self._by_feed]
         for session in sessions:
-            if session.sid != signal.skip:
+            if signal.skip not in (session.sid, session.feed.user):
                 session.send(signal.event, signal.data)
 
     def reset_all(self, position: Position) -> None:

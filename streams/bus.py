@@ -17,7 +17,10 @@ log = logging.getLogger("roomlog.bus")
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """An ephemeral event on its way to the members of a room. data: the event's one argument as JSON bytes."""
+    """An ephemeral event on its way to the members of a room. data: the event's one argument as JSON bytes.
+
+    skip: a session, or the `user:{id}` of sessions, that it is not for.
+    """
 
     room: str
     event: str
