@@ -34,6 +34,7 @@ from archive.shapes import (
     fields,
     identifier,
     nullable_text,
+    number,
     optional_id,
     text,
     texts,
@@ -43,7 +44,6 @@ from streams.entry import Position
 
 MAX_NAME_CHARS = 64  # of a reaction
 MAX_KEY_CHARS = 128  # of a channel's or a message's id: four keys still fit one b-tree entry (2,704 bytes)
-_MAX_NUMBER = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +103,6 @@ def _key(value: Json, name: str) -> str:
     if len(found) > MAX_KEY_CHARS:
         raise BadShape(f"{name} has {len(found)} characters, expected 1 to {MAX_KEY_CHARS}")
     return found
-
-
-def number(value: Json, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MAX_NUMBER:
-        raise BadShape(f"{name}: expected a whole number from 0 to 2^63 - 1")
-    return value
 
 
 def _number_or_0(value: Json, name: str) -> int:

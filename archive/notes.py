@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from archive.patches import Changes
-from archive.shapes import BadShape, Check, Json, JsonObject, anything, fields, identifier, text, texts
+from archive.shapes import BadShape, Check, Json, JsonObject, anything, fields, identifier, number, text, texts
 from archive.sharing import GRANTS, Grant
 from archive.tables import Column, Key, Rows, Table, patched_rows
 from streams.entry import Position
@@ -21,7 +21,6 @@ NOTE_EVENT_OLD = "note-events"  # the same, as Open WebUI 0.6 names it; not fold
 NOTE_DELETE = "note:delete"  # only the fold reads it
 NOTE_ACCESS = "note:access"  # in a user's own room: the user may find the note in its list, or no longer
 MAX_KEY_CHARS = 300
-_MAX_NUMBER = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +96,13 @@ class StoredNote:
         )
 
 
-def _number(value: Json, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MAX_NUMBER:
-        raise BadShape(f"{name}: expected a whole number from 0 to 2^63 - 1")
-    return value
-
-
 _FIELDS: Mapping[str, Check] = {
     "user_id": identifier,
     "title": text,
     "data": anything,
     "meta": anything,
-    "created_at": _number,
-    "updated_at": _number,
+    "created_at": number,
+    "updated_at": number,
 }
 
 

@@ -10,6 +10,7 @@ JsonObject: TypeAlias = "dict[str, Json]"
 Check: TypeAlias = Callable[[Json, str], Json]
 
 MAX_ID_CHARS = 255  # two ids of 4-byte characters still fit one b-tree key (2,704 bytes)
+MAX_NUMBER = 2**63 - 1
 MAX_SECONDS = 2**53  # what every JSON reader can hold exactly
 
 
@@ -70,6 +71,13 @@ def seconds(value: Json, name: str) -> int:
     if not 0 <= value < MAX_SECONDS:
         raise BadShape(f"{name} is out of range, expected Unix seconds")
     return int(value)
+
+
+def number(value: Json, name: str) -> int:
+    """A whole number that a bigint holds."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_NUMBER:
+        raise BadShape(f"{name}: expected a whole number from 0 to 2^63 - 1")
+    return value
 
 
 def identifier(value: Json, name: str) -> str:
