@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.admission import Admission, Admissions
 from app.auth import BadToken, Identity, Tokens
-from app.sessions import Admission, NodeSessions
 from app.users import Users
 from registry.revocation import Revocations
 
 
 class Gate:
-    """Reads tokens and lets their bearers in. `sessions` is set when the node is put together."""
+    """Reads tokens and lets their bearers in. `admissions` is set when the node is put together."""
 
     def __init__(self, tokens: Tokens, revocations: Revocations, users: Users) -> None:
         self._tokens = tokens
         self._revocations = revocations
         self._users = users
-        self.sessions: NodeSessions | None = None
+        self.admissions: Admissions | None = None
 
     async def identify(self, token: object) -> Identity:
         """Who the token speaks for; a user appears by it. Raises BadToken, also for a revoked one, LogUnavailable."""
@@ -30,5 +30,5 @@ class Gate:
     async def admit(self, socket: Any, auth: dict[str, Any]) -> Admission:
         """Let a client in, resumed or new. Raises BadToken and LogUnavailable."""
         identity = await self.identify(auth.get("token"))
-        assert self.sessions is not None
-        return await self.sessions.admit(identity, socket, auth)
+        assert self.admissions is not None
+        return await self.admissions.admit(identity, socket, auth)

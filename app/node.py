@@ -13,6 +13,7 @@ from typing import Any
 
 from app import __version__, metrics
 from app.access import Access
+from app.admission import Admissions
 from app.asked import Asked
 from app.auth import Tokens
 from app.calls import ANSWERED, ASK, Calls
@@ -123,7 +124,8 @@ class Node:
         self.sessions = NodeSessions(
             self.name, self.hub, records, members, attendance, self.reader, self.access, limits, self.spawn
         )
-        self.gate.sessions = self.orders.sessions = self.sessions
+        self.orders.sessions = self.sessions
+        self.gate.admissions = Admissions(self.sessions, records, attendance, self.reader, self.access)
         hold_s = settings.task_lease_s * HOLD
         self.tasks = self.orders.tasks = Tasks(
             self.name,

@@ -16,10 +16,11 @@ from engineio.payload import Payload
 from socketio import packet
 
 from app import codec, metrics
+from app.admission import Admission
 from app.auth import BadToken
 from app.gate import Gate
 from app.session import Session
-from app.sessions import Admission, NodeSessions, reset_payload
+from app.sessions import NodeSessions, reset_payload
 from app.settings import Settings
 from streams.errors import LogUnavailable
 

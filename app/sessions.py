@@ -1,10 +1,9 @@
-"""The sessions of this node: admitting and resuming them, their rooms, and their end."""
+"""The sessions of this node: the books, their feeding, their rooms, and their end. `app.admission` lets them in."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,12 +18,12 @@ from app.packets import Framer
 from app.presence import Attendance
 from app.session import Session
 from registry.members import Members
-from registry.sessions import Replay, SessionRecord
+from registry.sessions import Replay
 from registry.sessions import Sessions as Records
 from streams.bus import Signal
 from streams.entry import Position
 from streams.errors import LogUnavailable
-from streams.replay import Gap, Reader
+from streams.replay import Reader
 
 log = logging.getLogger("roomlog.sessions")
 
@@ -46,14 +45,6 @@ class Limits:
 
     rooms: int
     queue: int
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """A session that was let in. reset: rooms to reload, when it could not be resumed; None when nothing was lost."""
-
-    session: Session
-    reset: tuple[str, ...] | None = None
 
 
 class NodeSessions:
@@ -89,114 +80,14 @@ class NodeSessions:
         self.by_user: dict[str, set[Session]] = {}
         self._by_feed: dict[Any, Session] = {}
 
-    # admission
+    # the books
 
-    async def admit(self, identity: Identity, socket: Any, auth: dict[str, Any]) -> Admission:
-        """Let a client in: resume the session that it names, or begin a new one.
-
-        The session is in its rooms but not live; call `start_feeding` when its CONNECT packet is on its way. Raises
-        LogUnavailable.
-        """
-        admission = await self._admit(identity, socket, auth)
-        try:
-            await self._attendance.entered(admission.session)
-            await self._view(admission.session, list(admission.session.feed.rooms))
-        except BaseException:
-            self.forget(admission.session)
-            raise
-        return admission
-
-    async def _admit(self, identity: Identity, socket: Any, auth: dict[str, Any]) -> Admission:
-        if auth.get("resume") is False:
-            return Admission(await self._begin(identity, socket, pid=""))
-        pid = auth.get("pid")
-        if not isinstance(pid, str) or not pid:
-            return Admission(await self._begin(identity, socket, pid=secrets.token_urlsafe(18)))
-        connection = f"{self.node}/{socket.sid}"
-        record = await self._records.take_over(pid[:128], identity.user_id, connection)
-        session = await self._resume(identity, socket, record, auth.get("offset")) if record else None
-        if session is not None:
-            metrics.RESUMES.labels("recovered").inc()
-            return Admission(session)
-        metrics.RESUMES.labels("not_recovered").inc()
-        rooms = tuple(record.rooms) if record else (f"user:{identity.user_id}",)
-        if record:
-            await self._records.end(record.pid)
-        return Admission(await self._begin(identity, socket, pid=secrets.token_urlsafe(18)), reset=rooms)
-
-    async def _begin(self, identity: Identity, socket: Any, pid: str) -> Session:
-        at = self.hub.position
-        session = self._session(secrets.token_urlsafe(15), pid, identity, socket, at)
-        self._register(session, {f"user:{identity.user_id}": at})
-        if pid:
-            record = SessionRecord(pid, session.sid, identity.user_id, at, session.connection, dict(session.feed.rooms))
-            try:
-                await self._records.create(record)
-            except BaseException:
-                self.forget(session)
-                raise
-        return session
-
-    async def _resume(self, identity: Identity, socket: Any, record: SessionRecord, offset: object) -> Session | None:
-        """The session as it was, standing where its client stands; None when the log cannot vouch for the rest."""
-        position = _position(offset, record.connected_at)
-        if position is None or position > await self._reader.position():
-            return None
-        rooms = {room: at for room, at in record.rooms.items() if await self._access.may_read(identity, room)}
-        place = await self._place(record, rooms, position)
-        if place is None:
-            return None
-        cut, starts, had = place
-        session = self._session(record.sid, record.pid, identity, socket, cut)
-        session.replays = record.replays
-        session.feed.starts, session.feed.had = starts, had
-        probe = {room: max(at, session.feed.starts.get(room, cut)) for room, at in rooms.items()}
-        session.feed.spared = {room for room in rooms if await self._access.is_own_chat(identity, room)}
-        page = await self._reader.page(probe, max(probe.values(), default=cut), limit=1, spared=session.feed.spared)
-        if isinstance(page, Gap):
-            return None
-        if record.connection:
-            self._drop_predecessor(record)
-        self._register(session, rooms)
-        await self._leave_forbidden(session)
-        return session
-
-    async def _leave_forbidden(self, session: Session) -> None:
-        """Access that was taken away while a session was on its way in: the order to leave may have been too early."""
-        try:
-            for room in list(session.feed.rooms):
-                if not await self._access.may_read(session.identity, room):
-                    self.hub.leave(session.feed, room)
-        except BaseException:
-            self.forget(session)
-            raise
-
-    async def _place(
-        self, record: SessionRecord, rooms: dict[str, Position], position: Position
-    ) -> tuple[Position, dict[str, Position], dict[str, tuple[Position, Position]]] | None:
-        """Where a client stands whose last position is `position`: its cut, and the rooms that stand elsewhere
-        (`Feed.starts`, `Feed.had`). None when that cannot be told.
-
-        In the middle of a late replay (`join` with `after`) the other rooms stand at the cut of that time. A late
-        replay of which nothing came through is owed in full.
-        """
-        starts: dict[str, Position] = {}
-        had: dict[str, tuple[Position, Position]] = {}
-        for late in reversed(record.replays):
-            if position > late.cut:
-                return position, starts, had
-            if rooms.get(late.room) != late.after:
-                continue
-            if late.after < position <= late.upto and await self._reader.has(late.room, position):
-                return late.cut, starts | {late.room: position}, had | {late.room: (late.upto, late.cut)}
-            starts[late.room] = late.after
-            had[late.room] = (late.upto, max(late.upto, position))
-        return (position, starts, had) if len(record.replays) < KEPT_REPLAYS else None
-
-    def _session(self, sid: str, pid: str, identity: Identity, socket: Any, cut: Position) -> Session:
+    def make(self, sid: str, pid: str, identity: Identity, socket: Any, cut: Position) -> Session:
+        """A session of this node that is on no book yet."""
         return Session(sid, pid, identity, self.node, socket, self._framer, cut, self._limits.queue)
 
-    def _register(self, session: Session, rooms: dict[str, Position]) -> None:
+    def register(self, session: Session, rooms: dict[str, Position]) -> None:
+        """Put a session on the books and into its rooms. It is not live; `start_feeding` makes it so."""
         self.by_sid[session.sid] = session
         self.by_user.setdefault(session.user_id, set()).add(session)
         self._by_feed[session.feed] = session
@@ -205,12 +96,12 @@ class NodeSessions:
             self.hub.enter(session.feed, room, at)
         metrics.CONNECTIONS.set(len(self.by_sid))
 
-    def _drop_predecessor(self, record: SessionRecord) -> None:
+    def drop_predecessor(self, sid: str) -> None:
         """The same session's older connection on this node, half open maybe: out before the new one comes in.
 
         On another node it ends by its ping; until then it only writes to a dead link.
         """
-        older = self.by_sid.get(record.sid)
+        older = self.by_sid.get(sid)
         if older is not None:
             self.forget(older)
             self.cut_off(older)
@@ -295,7 +186,7 @@ class NodeSessions:
         try:
             if session.pid:
                 await self._records.join(session.pid, session.connection, room, since, session.replays)
-            await self._view(session, [room])
+            await self.view(session, [room])
             await self._attendance.joined(session, room)
         except BaseException:
             self.hub.leave(session.feed, room)
@@ -380,7 +271,7 @@ class NodeSessions:
         await self._attendance.refresh(sessions)
         await self._members.refresh(_viewed(sessions))
 
-    async def _view(self, session: Session, rooms: list[str]) -> None:
+    async def view(self, session: Session, rooms: list[str]) -> None:
         """Count a session as a viewer where it is in another user's chat."""
         viewed = [room for room in rooms if await self._access.is_viewer(session.identity, room)]
         session.viewed.update(viewed)
@@ -410,18 +301,6 @@ def _viewed(sessions: Iterable[Session]) -> list[tuple[str, str]]:
 
 def reset_payload(rooms: Any, position: Position) -> bytes:
     return orjson.dumps({"rooms": list(rooms), "position": str(position)})
-
-
-def _position(offset: object, connected_at: Position) -> Position | None:
-    """The client's last position; where it connected, when it has seen none; None when it cannot be read."""
-    if offset is None or offset == "":
-        return connected_at
-    if not isinstance(offset, str):
-        return None
-    try:
-        return Position.parse(offset)
-    except ValueError:
-        return None
 
 
 async def _close(session: Session) -> None:

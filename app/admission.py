@@ -1,0 +1,153 @@
+"""Letting clients in: a session that is resumed where its client stands, or a new one."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from app import metrics
+from app.access import Access
+from app.auth import Identity
+from app.presence import Attendance
+from app.session import Session
+from app.sessions import KEPT_REPLAYS, NodeSessions
+from registry.sessions import SessionRecord
+from registry.sessions import Sessions as Records
+from streams.entry import Position
+from streams.replay import Gap, Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A session that was let in. reset: rooms to reload, when it could not be resumed; None when nothing was lost."""
+
+    session: Session
+    reset: tuple[str, ...] | None = None
+
+
+class Admissions:
+    """The four steps of DESIGN's "What resume checks": whose record, which rooms, does the log vouch, from where."""
+
+    def __init__(
+        self, sessions: NodeSessions, records: Records, attendance: Attendance, reader: Reader, access: Access
+    ) -> None:
+        self._sessions = sessions
+        self._records = records
+        self._attendance = attendance
+        self._reader = reader
+        self._access = access
+
+    async def admit(self, identity: Identity, socket: Any, auth: dict[str, Any]) -> Admission:
+        """Let a client in: resume the session that it names, or begin a new one.
+
+        The session is in its rooms but not live; call `start_feeding` when its CONNECT packet is on its way. Raises
+        LogUnavailable.
+        """
+        admission = await self._admit(identity, socket, auth)
+        try:
+            await self._attendance.entered(admission.session)
+            await self._sessions.view(admission.session, list(admission.session.feed.rooms))
+        except BaseException:
+            self._sessions.forget(admission.session)
+            raise
+        return admission
+
+    async def _admit(self, identity: Identity, socket: Any, auth: dict[str, Any]) -> Admission:
+        if auth.get("resume") is False:
+            return Admission(await self._begin(identity, socket, pid=""))
+        pid = auth.get("pid")
+        if not isinstance(pid, str) or not pid:
+            return Admission(await self._begin(identity, socket, pid=secrets.token_urlsafe(18)))
+        connection = f"{self._sessions.node}/{socket.sid}"
+        record = await self._records.take_over(pid[:128], identity.user_id, connection)
+        session = await self._resume(identity, socket, record, auth.get("offset")) if record else None
+        if session is not None:
+            metrics.RESUMES.labels("recovered").inc()
+            return Admission(session)
+        metrics.RESUMES.labels("not_recovered").inc()
+        rooms = tuple(record.rooms) if record else (f"user:{identity.user_id}",)
+        if record:
+            await self._records.end(record.pid)
+        return Admission(await self._begin(identity, socket, pid=secrets.token_urlsafe(18)), reset=rooms)
+
+    async def _begin(self, identity: Identity, socket: Any, pid: str) -> Session:
+        at = self._sessions.hub.position
+        session = self._sessions.make(secrets.token_urlsafe(15), pid, identity, socket, at)
+        self._sessions.register(session, {f"user:{identity.user_id}": at})
+        if pid:
+            record = SessionRecord(pid, session.sid, identity.user_id, at, session.connection, dict(session.feed.rooms))
+            try:
+                await self._records.create(record)
+            except BaseException:
+                self._sessions.forget(session)
+                raise
+        return session
+
+    async def _resume(self, identity: Identity, socket: Any, record: SessionRecord, offset: object) -> Session | None:
+        """The session as it was, standing where its client stands; None when the log cannot vouch for the rest."""
+        position = _position(offset, record.connected_at)
+        if position is None or position > await self._reader.position():
+            return None
+        rooms = {room: at for room, at in record.rooms.items() if await self._access.may_read(identity, room)}
+        place = await self._place(record, rooms, position)
+        if place is None:
+            return None
+        cut, starts, had = place
+        session = self._sessions.make(record.sid, record.pid, identity, socket, cut)
+        session.replays = record.replays
+        session.feed.starts, session.feed.had = starts, had
+        probe = {room: max(at, session.feed.starts.get(room, cut)) for room, at in rooms.items()}
+        session.feed.spared = {room for room in rooms if await self._access.is_own_chat(identity, room)}
+        page = await self._reader.page(probe, max(probe.values(), default=cut), limit=1, spared=session.feed.spared)
+        if isinstance(page, Gap):
+            return None
+        if record.connection:
+            self._sessions.drop_predecessor(record.sid)
+        self._sessions.register(session, rooms)
+        await self._leave_forbidden(session)
+        return session
+
+    async def _leave_forbidden(self, session: Session) -> None:
+        """Access that was taken away while a session was on its way in: the order to leave may have been too early."""
+        try:
+            for room in list(session.feed.rooms):
+                if not await self._access.may_read(session.identity, room):
+                    self._sessions.hub.leave(session.feed, room)
+        except BaseException:
+            self._sessions.forget(session)
+            raise
+
+    async def _place(
+        self, record: SessionRecord, rooms: dict[str, Position], position: Position
+    ) -> tuple[Position, dict[str, Position], dict[str, tuple[Position, Position]]] | None:
+        """Where a client stands whose last position is `position`: its cut, and the rooms that stand elsewhere
+        (`Feed.starts`, `Feed.had`). None when that cannot be told.
+
+        In the middle of a late replay (`join` with `after`) the other rooms stand at the cut of that time. A late
+        replay of which nothing came through is owed in full.
+        """
+        starts: dict[str, Position] = {}
+        had: dict[str, tuple[Position, Position]] = {}
+        for late in reversed(record.replays):
+            if position > late.cut:
+                return position, starts, had
+            if rooms.get(late.room) != late.after:
+                continue
+            if late.after < position <= late.upto and await self._reader.has(late.room, position):
+                return late.cut, starts | {late.room: position}, had | {late.room: (late.upto, late.cut)}
+            starts[late.room] = late.after
+            had[late.room] = (late.upto, max(late.upto, position))
+        return (position, starts, had) if len(record.replays) < KEPT_REPLAYS else None
+
+
+def _position(offset: object, connected_at: Position) -> Position | None:
+    """The client's last position; where it connected, when it has seen none; None when it cannot be read."""
+    if offset is None or offset == "":
+        return connected_at
+    if not isinstance(offset, str):
+        return None
+    try:
+        return Position.parse(offset)
+    except ValueError:
+        return None
