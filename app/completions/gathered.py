@@ -33,7 +33,7 @@ async def gathered(source: AsyncIterator[T], window_s: float, limit: int) -> Asy
                 until = until or loop.time() + window_s
             if items:
                 yield items
-            if pending is not None and pending.done():
+            if pending is not None and pending.done() and pending.exception() is not None:
                 ended, pending = pending, None
                 if isinstance(ended.exception(), StopAsyncIteration):
                     return
