@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from archive import Archive, ArchiveUnavailable, DatabaseUnusable, check_database, commit, open_pool, reads
+from archive import Archive, ArchiveUnavailable, DatabaseUnusable, chat_list, check_database, commit, open_pool, reads
 from archive.database import require_version
 from streams.entry import Position
 from tests.support.postgres import Postgres, UserLog
@@ -83,7 +83,7 @@ async def test_no_statement_reads_a_whole_table(archive: Archive, database_url: 
         (commit._PATCH_CHATS, ["[]"]),
         (commit._PATCH_MESSAGES, ["[]"]),
         (reads._CHAT, ["chat"]),
-        (reads._CHATS_OF, ["owner", 60, 0]),
+        (chat_list._WINDOW, ["owner", [], 60, 0]),
         (reads._POSITIONS, [[log.room]]),
     ]
     async with open_pool(database_url) as pool, pool.connection() as connection:
