@@ -60,7 +60,7 @@ class Supervisor:
         """Run the children and what belongs to them; they run no longer when this returns, unless it raises."""
         async with asyncio.TaskGroup() as tasks:
             owned = [tasks.create_task(child.run()) for child in self.children]
-            owned.append(tasks.create_task(self._announce()))
+            owned.append(tasks.create_task(self._announce(servers)))
             if servers is not None:
                 owned.append(tasks.create_task(servers.keep()))
             await self.stop.wait()
@@ -96,7 +96,7 @@ class Supervisor:
             for child in self.children:
                 child.kill()
 
-    async def _announce(self) -> None:
+    async def _announce(self, servers: Servers | None) -> None:
         started = time.monotonic()
         late = False
         async with httpx.AsyncClient(trust_env=False, timeout=2.0) as client:
@@ -105,7 +105,9 @@ class Supervisor:
                     late = True
                     print(f"not ready yet: {', '.join(waiting)}", flush=True)
                 await asyncio.sleep(POLL_S)
-        print(banner(self._urls(), self.settings, token("alice", "Alice", "admin", TOKEN_TTL_S)), flush=True)
+        redis_url = servers.redis_url if servers else None
+        user_token = token("alice", "Alice", "admin", TOKEN_TTL_S)
+        print(banner(self._urls(), self.settings, redis_url, user_token), flush=True)
 
     def _urls(self) -> list[str]:
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
@@ -139,12 +141,13 @@ def first(group: BaseExceptionGroup[Exception]) -> str:
     return str(error)
 
 
-def banner(urls: list[str], settings: Settings, user_token: str) -> str:
-    """What a newcomer needs: the addresses, where the data is, a token."""
+def banner(urls: list[str], settings: Settings, redis_url: str | None, user_token: str) -> str:
+    """What a newcomer needs: the addresses, where the data is, the log's server for a producer of their own, a token."""
     rows = [
         *((f"node {number}", url) for number, url in enumerate(urls, 1)),
         ("data", str(settings.roomlog_data_dir) if settings.log_url is None else "REDIS_URL, DATABASE_URL"),
-        ("token", f"{user_token}"),
+        *([("redis", redis_url)] if redis_url and settings.log_url is None else []),
+        ("token", user_token),
     ]
     body = "\n".join(f"  {name:<7} {value}" for name, value in rows)
     return f"\n  Roomlog is ready (Ctrl-C stops it)\n\n{body}\n"
