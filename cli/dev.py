@@ -142,7 +142,7 @@ def first(group: BaseExceptionGroup[Exception]) -> str:
 
 
 def banner(urls: list[str], settings: Settings, redis_url: str | None, user_token: str) -> str:
-    """What a newcomer needs: the addresses, where the data is, the log's server for a producer of their own, a token."""
+    """What a newcomer needs: the addresses, where the data is, the log's server for producers, a token."""
     rows = [
         *((f"node {number}", url) for number, url in enumerate(urls, 1)),
         ("data", str(settings.roomlog_data_dir) if settings.log_url is None else "REDIS_URL, DATABASE_URL"),
