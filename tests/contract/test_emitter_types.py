@@ -298,3 +298,27 @@ async def test_no_ephemeral_type_and_no_call_has_a_position_or_is_replayed_or_st
         stored = [event["data"].get("data", {}).get("type") for event in listed if event["event"] == "events"]
         assert not set(stored) & set(kinds)
         assert (await it.api.chat(it.chat))["chat"]["history"] == before["chat"]["history"]
+
+
+async def test_many_emits_at_once_on_one_message_by_both_nodes_are_all_kept(fleet: Fleet) -> None:
+    async with scene(fleet) as it, calling(it.other.url, "alice") as (there,):
+        emits = [
+            api.emit(it.chat, kind, {"content": f"{number} ", "n": number})
+            for kind in ("message", "source", "status")
+            for number, api in enumerate([it.api, there] * 20)
+        ]
+        await asyncio.gather(*emits)
+        await it.ends()
+        for listener in it.both:
+            numbers = sorted((kind, data["n"]) for _, kind, data in heard(listener)[:-1])
+            assert numbers == sorted((kind, n) for kind in ("message", "source", "status") for n in range(40))
+
+        async def kept() -> Any:
+            return (await there.chat(it.chat))["chat"]["history"]["messages"]["m1"]
+
+        before = await kept()
+        assert before["content"] == "".join(data["content"] for _, kind, data in heard(it.alice) if kind == "message")
+        for name in ("sources", "statusHistory"):
+            assert sorted(found["n"] for found in before[name]) == list(range(40))
+        await folded(fleet, it)
+        assert await kept() == before
