@@ -17,7 +17,7 @@ VICTIM = 1  # the place of the node that is killed
 
 
 class Faults:
-    """progress: how much has been streamed, 0 to 1. say: tells people what happens."""
+    """progress: how much has been streamed, 0 to 1. calm: no node is killed before. say: tells people what happens."""
 
     def __init__(
         self,
@@ -25,6 +25,7 @@ class Faults:
         fronts: Sequence[Front],
         reloaders: Sequence[Reloader],
         progress: Callable[[], float],
+        calm: asyncio.Event,
         say: Callable[[str], None],
         chance: Random,
     ) -> None:
@@ -32,6 +33,7 @@ class Faults:
         self._fronts = fronts
         self._reloaders = reloaders
         self._progress = progress
+        self._calm = calm
         self._say = say
         self._chance = chance
 
@@ -67,6 +69,7 @@ class Faults:
         self._say("the worker was killed (SIGKILL); it is started again")
 
     async def _kill_node(self) -> None:
+        await self._calm.wait()
         await self._stage.nodes[VICTIM].strike()
         self._say(f"node {VICTIM + 1} was killed (SIGKILL); it is started again")
         await self._stage.ready(VICTIM)

@@ -18,7 +18,7 @@ from streams.entry import Position
 AGAIN_S = 0.1
 
 
-class _Client(ResumingClient):
+class Client(ResumingClient):
     """A client whose `open` does not wait for the answer to CONNECT: on a busy machine that may take long.
 
     A cancel must never get into the library: some of its `except CancelledError` go on as if nothing had been.
@@ -67,14 +67,14 @@ class Listener:
         except (NotConnected, OSError):
             await asyncio.sleep(AGAIN_S)
 
-    def _new_client(self) -> _Client:
-        client = _Client(reconnection=False, handle_sigint=False)
+    def _new_client(self) -> Client:
+        client = Client(reconnection=False, handle_sigint=False)
         client.on("connect", lambda: self._on_connect(client))
         client.on("connect_error", self._on_refused)
         client.on("events", self._on_event)
         return client
 
-    def _on_connect(self, client: _Client) -> None:
+    def _on_connect(self, client: Client) -> None:
         self.ledger.connected(client.recovered)
         self.connected.set()
 

@@ -23,12 +23,11 @@ from cli.demo.listeners import Listener, Reloader, content_of
 from cli.demo.options import Options
 from cli.demo.producer import create_chat, produce
 from cli.demo.report import Result, Row, Section, client_row, section, stored_row
+from cli.demo.scenes import Scenes, scenes
 from cli.demo.stage import Stage, stage
-from cli.demo.waiting import while_moving
+from cli.demo.waiting import PATIENCE_S, settled, while_moving
 
 USERS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
-PATIENCE_S = 120.0  # without any progress; then what is missing is called lost
-ECHO_S = 1.0  # after the last event came: a repetition would come right behind it
 
 
 @dataclass(slots=True)
@@ -68,16 +67,17 @@ async def play(options: Options, display: Display) -> Result:
         calls = Calls(here.urls, client)
         await asyncio.gather(*(create_chat(c, calls, turn) for turn, c in enumerate(conversations)))
         node, notes = await _node()
-        async with _audience(here, conversations, calls, node) as audience:
+        async with _audience(here, conversations, calls, node) as audience, scenes(here, calls, client) as beside:
             await audience.seated()
             display.say(f"{len(audience.ledgers)} clients listen to {len(conversations)} documents")
-            await _stream(here, conversations, audience, calls, options, display, chance)
+            await _stream(here, conversations, audience, beside, calls, options, display, chance)
             display.say("everything is streamed; waiting until every client has it")
             await _until_complete(audience)
+            played = await beside.judge()
         display.say("every client is at the end")
-        sections = await _compare(here, conversations, audience, calls, display)
+        sections = await _compare(here, conversations, audience, calls, display) + played
         kills = {child.program.name: child.kills for child in (here.nodes[VICTIM], here.worker)}
-    cuts = sum(front.cuts for front in audience.fronts)
+    cuts = sum(front.cuts for front in (*audience.fronts, *beside.fronts))
     return Result(sections, time.monotonic() - started, kills, cuts, calls.retries, notes)
 
 
@@ -141,6 +141,7 @@ async def _stream(
     here: Stage,
     conversations: Sequence[Conversation],
     audience: Audience,
+    beside: Scenes,
     calls: Calls,
     options: Options,
     display: Display,
@@ -152,25 +153,22 @@ async def _stream(
     def progress() -> float:
         return sum(len(c.sent) for c in conversations) / total
 
-    faults = Faults(here, audience.fronts, audience.reloaders, progress, display.say, chance)
+    fronts = [*audience.fronts, *beside.fronts]
+    faults = Faults(here, fronts, audience.reloaders, progress, beside.calm, display.say, chance)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(display.follow(conversations))
         tasks.create_task(faults.run())
+        tasks.create_task(beside.play(progress))
         for conversation in conversations:
             tasks.create_task(produce(conversation, calls, options.rate * len(conversation.script) / total))
 
 
 async def _until_complete(audience: Audience) -> None:
     """Wait for what is on its way, however slow; give up when nothing has moved for PATIENCE_S."""
-
-    async def state() -> object:
-        return [(ledger.links, len(ledger.events)) for ledger in audience.ledgers]
-
-    async def complete() -> bool:
-        return all(ledger.complete for ledger in audience.ledgers)
-
-    await while_moving(complete, state, PATIENCE_S)
-    await asyncio.sleep(ECHO_S)
+    await settled(
+        lambda: all(ledger.complete for ledger in audience.ledgers),
+        lambda: [(ledger.links, len(ledger.events)) for ledger in audience.ledgers],
+    )
 
 
 async def _compare(

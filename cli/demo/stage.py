@@ -39,6 +39,7 @@ SERVERS_END_S = 30.0
 POLL_S = 0.1
 LOG_LINES = 40
 TOKEN_TTL_S = 3_600
+STOP_WAIT_S = 25  # below the patience of an HTTP call; a busy machine may need more than the default 10 s
 CLAIM_AFTER_S = 2  # a killed worker's jobs are taken over after this, instead of the default 10 s
 
 
@@ -77,6 +78,7 @@ def environment(data_dir: Path) -> tuple[str, ...]:
         "ROOMLOG_DATA_DIR": str(data_dir),
         "EMBEDDED_WORKER": "false",
         "CLAIM_AFTER_S": str(CLAIM_AFTER_S),
+        "TASK_STOP_WAIT_S": str(STOP_WAIT_S),
     }
     return ("/usr/bin/env", *unset, *(f"{name}={value}" for name, value in ours.items()))
 
@@ -87,6 +89,7 @@ class Stage:
 
     data_dir: Path
     database_url: str
+    redis_url: str
     ports: list[int]
     nodes: list[QuietChild]
     worker: QuietChild
@@ -121,13 +124,14 @@ async def stage() -> AsyncIterator[Stage]:
     try:
         async with lease(data_dir) as servers:
             assert servers.database_url is not None
+            assert servers.redis_url is not None
             ports = free_ports(NODES)
             nodes = [
                 QuietChild(roomlog(f"node{number}", "serve", "--host", "127.0.0.1", "--port", str(port)), data_dir)
                 for number, port in enumerate(ports, 1)
             ]
             worker = QuietChild(Program("worker", (sys.executable, "-m", "workers")), data_dir)
-            made = Stage(data_dir, servers.database_url, ports, nodes, worker)
+            made = Stage(data_dir, servers.database_url, servers.redis_url, ports, nodes, worker)
             async with _running([*nodes, worker]):
                 await asyncio.gather(*(made.ready(number) for number in range(NODES)))
                 yield made

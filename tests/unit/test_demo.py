@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.demo.account import Account, Content, Event, account
+from cli.demo.completion import END, said, sound
 from cli.demo.conversation import MESSAGE_ID, Conversation, Ledger
 from cli.demo.documents import Document, Step, load, script, words
 from cli.demo.report import client_row, section, stored_row
@@ -137,3 +138,31 @@ def test_a_producer_that_said_something_else_than_the_document_spoils_it_too() -
     made = conversation()
     made.sent.pop(3)
     assert not section(made, []).good
+
+
+def deltas(count: int) -> list[Event]:
+    return [Event(Position(1, n), "chat:message:delta", {"content": f"{n} "}) for n in range(count)]
+
+
+END_EVENT = Event(Position(1, 9), END, {})
+
+
+def test_a_stopped_completion_is_sound_when_the_stop_comes_last() -> None:
+    events = [*deltas(3), END_EVENT]
+    assert said(events) == "0 1 2 "
+    assert sound(events)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        deltas(3),
+        [*deltas(3), END_EVENT, Event(Position(1, 10), "chat:message:delta", {"content": "late"})],
+        [*deltas(3), END_EVENT, END_EVENT],
+        [*deltas(3), *deltas(3), END_EVENT],
+        [*deltas(3)[::-1], END_EVENT],
+    ],
+    ids=["no end", "late token", "two ends", "repeated", "misplaced"],
+)
+def test_a_completion_that_is_not_stopped_cleanly_is_found_out(events: list[Event]) -> None:
+    assert not sound(events)
