@@ -78,7 +78,7 @@ async def play(options: Options, display: Display) -> Result:
         sections = await _compare(here, conversations, audience, calls, display) + played
         kills = {child.program.name: child.kills for child in (here.nodes[VICTIM], here.worker)}
     cuts = sum(front.cuts for front in (*audience.fronts, *beside.fronts))
-    return Result(sections, time.monotonic() - started, kills, cuts, calls.retries, notes)
+    return Result(sections, time.monotonic() - started, kills, cuts, calls.retries + beside.retries, notes)
 
 
 def _users(count: int) -> list[str]:

@@ -23,8 +23,12 @@ from cli.demo.stage import Stage
 
 @dataclass(frozen=True, slots=True)
 class Scenes:
-    """brief: those that need both nodes. calm: set when these are over, and a node may be killed."""
+    """brief: those that need both nodes. calm: set when these are over, and a node may be killed.
 
+    setting: where all of them play.
+    """
+
+    setting: Setting
     lasting: Sequence[Scene]
     brief: Sequence[Scene]
     calm: asyncio.Event
@@ -40,6 +44,11 @@ class Scenes:
     @property
     def fronts(self) -> list[Front]:
         return [front for scene in self.all for front in scene.fronts]
+
+    @property
+    def retries(self) -> int:
+        """Requests of their own that had to be repeated, besides those in `setting.calls`."""
+        return self.setting.steady.retries + self.setting.victim.retries
 
     async def play(self, progress: Progress) -> None:
         """Play them at once, when every client has connected. Raises CommandError, maybe in a group."""
@@ -66,7 +75,7 @@ async def scenes(here: Stage, calls: Calls, http: aiohttp.ClientSession) -> Asyn
         fronts = [await stack.enter_async_context(Front(here.ports, turn).serving()) for turn in range(2)]
         channel = Channel(setting, fronts[0], [victim, steady])
         brief: list[Scene] = [Completion(setting, fronts[1]), Question(setting, [victim, steady])]
-        made = Scenes([channel], brief, asyncio.Event())
+        made = Scenes(setting, [channel], brief, asyncio.Event())
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(client.run()) for client in made.clients]
             yield made
