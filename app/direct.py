@@ -22,6 +22,7 @@ from app.follow import Follower
 from app.hub import Hub
 from registry.directs import DIRECT_TTL_S, Directs
 from registry.pool import Pool
+from streams.ending import end
 from streams.errors import LogUnavailable
 from streams.keys import direct_room
 
@@ -121,10 +122,9 @@ class Direct:
             yield channel, completion
         finally:
             follower.close()
-            watching.cancel()
-            (end,) = await asyncio.gather(watching, return_exceptions=True)
-            if isinstance(end, Exception):
-                log.error("%s was not watched to its end", channel, exc_info=end)
+            await end([watching])
+            if not watching.cancelled() and (fault := watching.exception()) is not None:
+                log.error("%s was not watched to its end", channel, exc_info=fault)
             try:
                 await self._directs.end(channel)
             except LogUnavailable as fault:

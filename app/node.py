@@ -64,6 +64,7 @@ from registry.tasks import Tasks as Leases
 from registry.usage import Usage
 from streams.append import Appender
 from streams.bus import Bus, Signal
+from streams.ending import end
 from streams.entry import Entry, Position
 from streams.errors import LogUnavailable
 from streams.keys import CONTROL_ROOM
@@ -205,10 +206,7 @@ class Node:
             await self.nodes.leave(self.name)
         for session in list(self.sessions.by_sid.values()):
             await self.sessions.gone(session, for_good=False)
-        while running := [task for task in loops if not task.done()]:
-            for task in running:  # again: a read whose answer comes in the same turn may lose a cancellation
-                task.cancel()
-            await asyncio.wait(running, timeout=1.0)
+        await end(loops)
 
     def _signalled(self, signal: Signal) -> None:
         """An ephemeral event, or a word between nodes, came over the bus."""

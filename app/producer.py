@@ -26,6 +26,7 @@ from registry.present import Presence
 from registry.sessions import Sessions as Records
 from streams.append import Appender, NewEntry
 from streams.bus import Bus, Signal
+from streams.ending import end
 from streams.keys import Keys
 from streams.link import Link
 
@@ -129,9 +130,7 @@ async def producer(redis_url: str, key_prefix: str = "rl", *, call_timeout_s: fl
         yield Producer(Emitter(appender, bus), calls, orders, pool, Presence(link.keys, client, ttl_s=30))
         await appender.drain()
     finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await end(running)
         await link.aclose()
 
 

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from streams.ending import end
 from streams.errors import LogError, LogUnavailable
 from streams.link import Client, Link, retrying, run_script
 
@@ -91,6 +92,7 @@ class Lease:
 
 
 async def _end(*tasks: asyncio.Task[None]) -> None:
+    await end(tasks)
     for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+        if not task.cancelled():
+            task.exception()  # looked at: the caller raises what matters

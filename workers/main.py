@@ -11,7 +11,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import uvloop
 from sqlalchemy.exc import SQLAlchemyError
@@ -40,6 +40,13 @@ log = logging.getLogger("roomlog.worker")
 
 SWEEP_LEASE_S = 15.0
 INTERRUPT_LEASE_S = 3.0
+
+
+class Loop(Protocol):
+    """What a worker runs until it is stopped."""
+
+    async def run(self) -> None: ...
+
 
 Keep = Callable[[], Coroutine[Any, Any, None]]
 
@@ -112,9 +119,18 @@ async def run_loops(link: Link, archive: Archive, config: WorkerConfig, stop: as
     log.info("worker %s is at work", worker)
     async with asyncio.TaskGroup() as group:
         for loop in loops:
-            group.create_task(loop.run(), name=type(loop).__name__)
+            group.create_task(_until_stopped(loop, stop), name=type(loop).__name__)
     left = await jobs.leave()
     log.info("worker %s stopped%s", worker, "" if left else "; another worker claims its jobs")
+
+
+async def _until_stopped(loop: Loop, stop: asyncio.Event) -> None:
+    """Run a loop; when it ends, by a fault too, the others are told to stop. A cancellation alone may get lost in
+    redis-py (see streams/ending.py), and a loop that lost it would keep the dead worker alive."""
+    try:
+        await loop.run()
+    finally:
+        stop.set()
 
 
 def config_of(settings: Settings) -> WorkerConfig:

@@ -223,21 +223,22 @@ class Persister:
     @asynccontextmanager
     async def _held(self, jobs: Sequence[Job]) -> AsyncIterator[None]:
         """Keep the jobs from being claimed while the block runs."""
-        keeper = asyncio.create_task(self._keep(jobs))
+        over = asyncio.Event()  # not a cancel: before Python 3.12 one may get lost in redis-py's wait_for
+        keeper = asyncio.create_task(self._keep(jobs, over))
         self._tally.jobs_held += len(jobs)
         try:
             yield
         finally:
             self._tally.jobs_held -= len(jobs)
             self._tally.oldest_ms = 0
-            keeper.cancel()
-            await asyncio.wait((keeper,))
-            if not keeper.cancelled():
-                keeper.result()
+            over.set()
+            await keeper
 
-    async def _keep(self, jobs: Sequence[Job]) -> None:
-        while True:
-            await asyncio.sleep(self._config.claim_after_s / 3)
+    async def _keep(self, jobs: Sequence[Job], over: asyncio.Event) -> None:
+        while not over.is_set():
+            await paused(over, self._config.claim_after_s / 3)
+            if over.is_set():
+                return
             try:
                 await self._jobs.hold(jobs)
             except LogUnavailable as fault:
