@@ -18,6 +18,9 @@ from streams.entry import Position
 AGAIN_S = 0.1
 
 
+HANGING_UP_S = 0.005
+
+
 class Client(ResumingClient):
     """A client whose `open` does not wait for the answer to CONNECT: on a busy machine that may take long.
 
@@ -37,6 +40,8 @@ class Client(ResumingClient):
             await asyncio.gather(opening, return_exceptions=True)
         opening.result()
         await asyncio.wait({self.eio.read_loop_task})
+        while self.eio.state != "disconnected":  # whoever hangs up is still at it, and resets the client at its end
+            await asyncio.sleep(HANGING_UP_S)
 
     async def hang_up(self) -> None:
         """End the link, if there is one, without a goodbye of Socket.IO's: the session could still be resumed."""
