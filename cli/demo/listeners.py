@@ -18,14 +18,15 @@ from streams.entry import Position
 AGAIN_S = 0.1
 
 
-HANGING_UP_S = 0.005
-
-
 class Client(ResumingClient):
     """A client whose `open` does not wait for the answer to CONNECT: on a busy machine that may take long.
 
     A cancel must never get into the library: some of its `except CancelledError` go on as if nothing had been.
     """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._hanging_up = asyncio.Lock()
 
     async def connect(self, url: str, **options: Any) -> None:
         await super().connect(url, wait=False, **options)
@@ -40,12 +41,13 @@ class Client(ResumingClient):
             await asyncio.gather(opening, return_exceptions=True)
         opening.result()
         await asyncio.wait({self.eio.read_loop_task})
-        while self.eio.state != "disconnected":  # whoever hangs up is still at it, and resets the client at its end
-            await asyncio.sleep(HANGING_UP_S)
+        async with self._hanging_up:  # whoever hangs up resets the client at its end
+            return
 
     async def hang_up(self) -> None:
         """End the link, if there is one, without a goodbye of Socket.IO's: the session could still be resumed."""
-        await self.eio.disconnect()
+        async with self._hanging_up:
+            await self.eio.disconnect()
 
 
 class Listener:
