@@ -18,6 +18,7 @@ from typing import Any
 
 from redis import exceptions as redis_errors
 
+from streams.documents import HASH_TTL_S, DocumentChange, FoldDue, refusal
 from streams.entry import Position
 from streams.errors import EntryTooLarge, Fenced, KeyReused, LogError, LogUnavailable, RoomFull
 from streams.keys import is_folded
@@ -80,6 +81,9 @@ class NewEntry:
     quiet: only the fold reads it.
     once: idempotency key.
     fence: refuses the entry when its run is over.
+    binary: one attachment; `data` has Socket.IO's placeholder where it belongs.
+    change: what the attachment changes in the room's document: refuses the entry when it does not fit. An entry has a
+        fence or a change, not both.
     copy: an entry of another room, for its viewers: appended right behind this one, if that room has live members.
     """
 
@@ -91,6 +95,18 @@ class NewEntry:
     once: Once | None = None
     fence: Fence | None = None
     copy: NewEntry | None = None
+    binary: bytes = b""
+    change: DocumentChange | None = None
+
+    def __post_init__(self) -> None:
+        if self.change and (self.fence or not self.binary):
+            raise ValueError("a change has an attachment and no fence")
+
+    @property
+    def size_bytes(self) -> int:
+        """Of what is stored of it and of its copy."""
+        own = len(self.data) + len(self.binary)
+        return own + self.copy.size_bytes if self.copy else own
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +132,14 @@ class Appender:
     """
 
     def __init__(
-        self, link: Link, *, room_cap: int, log_length: int, deadline_s: float = 5.0, entry_bytes: int = 16 << 20
+        self,
+        link: Link,
+        *,
+        room_cap: int,
+        log_length: int,
+        deadline_s: float = 5.0,
+        entry_bytes: int = 16 << 20,
+        fold_due: FoldDue | None = None,
     ) -> None:
         self._link = link
         self._client = link.client(connections=1, timeout_s=2.0)
@@ -124,6 +147,7 @@ class Appender:
         self._log_length = log_length
         self._deadline_s = deadline_s
         self._entry_bytes = entry_bytes
+        self._fold_due = fold_due or FoldDue()
         self._producer = link.keys.producer(secrets.token_hex(8))
         self._sequence = 0
         self._waiting: deque[_Waiting] = deque()
@@ -134,11 +158,12 @@ class Appender:
     async def append(self, entry: NewEntry) -> Appended:
         """Append one entry; returns when the log has it.
 
-        Raises EntryTooLarge, RoomFull, KeyReused, Fenced (nothing was appended), or LogUnavailable (it is not known
-        whether it was). A cancelled caller's entry may still be appended. Calls of one task that follow each other, and
-        calls made in one turn of the loop, are appended in that order.
+        Raises EntryTooLarge, RoomFull, KeyReused, Fenced, and for a change DocumentUnknown, DocumentGap, OtherEpoch,
+        Seeded, DocumentFull (nothing was appended), or LogUnavailable (it is not known whether it was). A cancelled
+        caller's entry may still be appended. Calls of one task that follow each other, and calls made in one turn of
+        the loop, are appended in that order.
         """
-        size = len(entry.data) + (len(entry.copy.data) if entry.copy else 0)
+        size = entry.size_bytes
         if size > self._entry_bytes:
             raise EntryTooLarge(f"an entry of {size} bytes is above the limit of {self._entry_bytes}")
         if self._closed:
@@ -227,7 +252,9 @@ class Appender:
     def _encode(self, entries: Sequence[NewEntry]) -> tuple[list[str], list[Any]]:
         names = self._link.keys
         keys = [names.log, names.epoch, names.heads, names.jobs, names.queued, self._producer]
+        keys += [names.documents_due, names.documents_held]
         args: list[Any] = [self._sequence, PRODUCER_TTL_S, self._log_length, self._room_cap, FENCE_TTL_S]
+        args += [self._fold_due.encoded(), HASH_TTL_S]
         previous: NewEntry | None = None
         for entry in entries:
             stream = names.room(entry.room)
@@ -235,30 +262,34 @@ class Appender:
             once = entry.once
             keys += (stream, names.once(once.scope, once.key) if once else stream)
             keys.append(names.members(entry.room) if is_copy else stream)
-            fence = entry.fence
-            keys.append(names.run(fence.name) if fence else stream)
+            fence, change = entry.fence, entry.change
+            keys.append(names.run(fence.name) if fence else names.document(entry.room) if change else stream)
             flags = (
                 ("f" if is_folded(entry.room) else "")
                 + ("q" if entry.quiet else "")
                 + ("o" if once else "")
                 + ("mc" if is_copy else "")
                 + (fence.step.value if fence else "")
+                + ("d" if change else "")
             )
             args += (entry.room, entry.event, entry.data, entry.skip, flags)
             args += (once.ttl_s, _digest(entry)) if once else (0, "")
-            args.append(fence.run if fence else "")
+            args += (fence.run if fence else change.encoded() if change else "", entry.binary)
             previous = entry
         return keys, args
 
     def _answer(self, waiting: _Waiting, result: str) -> None:
         if waiting.answer.done():
             return
+        change = waiting.entry.change
         if result == "full":
             waiting.answer.set_exception(RoomFull(waiting.entry.room, self._room_cap))
         elif result == "fenced":
             waiting.answer.set_exception(Fenced("this run of the message is over: a newer one began, or it was closed"))
         elif result == "reused":
             waiting.answer.set_exception(KeyReused("the idempotency key was used for another payload"))
+        elif change and (refused := refusal(waiting.entry.room, result, change.cap_bytes)):
+            waiting.answer.set_exception(refused)
         else:
             position = Position.parse(result.removeprefix("="))
             self._link.saw(position)
@@ -273,4 +304,4 @@ def _refuse(waiting: _Waiting, fault: Exception) -> None:
 def _digest(entry: NewEntry) -> str:
     if entry.once is not None and entry.once.digest:
         return entry.once.digest
-    return blake2b(entry.event.encode() + b"\0" + entry.data, digest_size=12).hexdigest()
+    return blake2b(entry.event.encode() + b"\0" + entry.data + entry.binary, digest_size=12).hexdigest()

@@ -58,6 +58,9 @@ class Entry:
         `prev > P` has missed something: this is how every gap is found (docs/decisions/0003).
     skip: the session id, or `user:{id}` for all sessions of a user, that must not receive it, or "".
     quiet: True for an entry that only the fold reads (a dead letter that was driven again).
+    binary: the one attachment that `data` has a placeholder for, or b"".
+    epoch: of a document's history, when the entry changes it; binary is the update then. Else "".
+    reset: True for the first entry of a history: binary is the document's whole state.
     """
 
     position: Position
@@ -67,3 +70,16 @@ class Entry:
     prev: Position
     skip: str = ""
     quiet: bool = False
+    binary: bytes = b""
+    epoch: str = ""
+    reset: bool = False
+
+
+RESET = "!"
+"""Stands before the epoch, in the stream, of an entry that begins a history."""
+
+
+def change_of(raw: bytes) -> tuple[str, bool]:
+    """(epoch, reset) from the stream's field `c`."""
+    text = raw.decode()
+    return text.removeprefix(RESET), text.startswith(RESET)

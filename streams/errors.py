@@ -41,6 +41,38 @@ class Fenced(LogError):
     """The entry is of a run that is over: a newer one took its place, or it was closed. Nothing was appended."""
 
 
+class DocumentUnknown(LogError):
+    """The log cannot vouch for what it has of the document. Nothing was appended. Open it, and append again."""
+
+
+class DocumentGap(LogError):
+    """The update needs structs that the log does not have. Nothing was appended. Its sender has to send them too."""
+
+
+class OtherEpoch(LogError):
+    """The update is of another history of the document. Nothing was appended. current: the document's epoch."""
+
+    def __init__(self, room: str, current: str) -> None:
+        super().__init__(f"{room} has another history by now, {current}")
+        self.current = current
+
+
+class Seeded(LogError):
+    """The document is not empty: somebody else's first content won. Nothing was appended."""
+
+
+class DocumentFull(LogError):
+    """The document would be above its size. Nothing was appended.
+
+    unfolded_bytes: what of its size is updates that no worker has folded: folded they take less.
+    """
+
+    def __init__(self, room: str, cap_bytes: int, unfolded_bytes: int) -> None:
+        super().__init__(f"{room} would be above {cap_bytes} bytes, {unfolded_bytes} of them not folded")
+        self.cap_bytes = cap_bytes
+        self.unfolded_bytes = unfolded_bytes
+
+
 class EntryTooLarge(LogError):
     """The entry is above the size limit. Nothing was appended."""
 

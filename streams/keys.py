@@ -16,8 +16,11 @@ GROUP = "persist"
 JOB_GROUP = "workers"
 """Consumer group of the shard's job stream."""
 
-FOLDED_KINDS = ("user:", "channel:", "note:", "doc_note:")
-"""Rooms with these prefixes are logs of record: a worker folds them. `chat:` carries copies for viewers only."""
+FOLDED_KINDS = ("user:", "channel:", "note:")
+"""Rooms with these prefixes are logs of record: the persister folds them. `chat:` carries copies for viewers only."""
+
+DOCUMENT_KIND = "doc_note:"
+"""Rooms of documents: the compactor folds them (streams/documents.py)."""
 
 
 def direct_room(channel: str) -> str:
@@ -27,6 +30,10 @@ def direct_room(channel: str) -> str:
 
 def is_folded(room: str) -> bool:
     return room.startswith(FOLDED_KINDS)
+
+
+def is_document(room: str) -> bool:
+    return room.startswith(DOCUMENT_KIND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,26 @@ class Keys:
     def queued(self) -> str:
         """Set: rooms that have a job."""
         return self._key("queued")
+
+    @property
+    def documents_due(self) -> str:
+        """Sorted set: document's room -> Unix ms when it is to be folded; of one that is held, when the lease ends."""
+        return self._key("documents:due")
+
+    @property
+    def documents_held(self) -> str:
+        """Hash: document's room -> token of the worker that folds it."""
+        return self._key("documents:held")
+
+    def document(self, room: str) -> str:
+        """Hash: `epoch` of its history, `log` (the log's epoch that it was opened in), `bytes` of the state and the
+        updates that are not folded, `n`, `new`, `first` (count, bytes, Unix ms) of those, `begun` (it is not empty),
+        and `c{client}` -> clock. Expires."""
+        return self._key(f"document:{room}")
+
+    def content(self, room: str) -> str:
+        """Hash: a rendering of a document that SQL does not have yet: `at` (position), `body` (JSON)."""
+        return self._key(f"content:{room}")
 
     @property
     def dead(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from streams.entry import Entry, Position
+from streams.entry import Entry, Position, change_of
 from streams.link import Client, Link, open_epoch, retrying
 
 PAGE_ENTRIES = 500
@@ -189,6 +189,7 @@ class Reader:
 def entry_of(room: str, item: Any) -> Entry:
     """An entry from XRANGE's answer: parsed to (id, {field: value}) by redis-py, or raw [id, [field, value, …]]."""
     fields = item[1] if isinstance(item[1], dict) else dict(zip(item[1][::2], item[1][1::2], strict=True))
+    epoch, reset = change_of(fields.get(b"c", b""))
     return Entry(
         Position.parse(item[0]),
         room,
@@ -197,6 +198,9 @@ def entry_of(room: str, item: Any) -> Entry:
         Position.parse(fields[b"p"]),
         fields[b"s"].decode(),
         fields[b"q"] == b"1",
+        fields.get(b"b", b""),
+        epoch,
+        reset,
     )
 
 

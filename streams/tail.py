@@ -9,7 +9,7 @@ from typing import Any
 
 from redis import exceptions as redis_errors
 
-from streams.entry import Entry, Position
+from streams.entry import Entry, Position, change_of
 from streams.errors import RETRYABLE
 from streams.link import Link, open_epoch
 
@@ -135,7 +135,8 @@ def _items(answer: Any) -> Sequence[Any]:
 
 
 def _entry(position: bytes, fields: Sequence[bytes]) -> Entry:
-    """Fields stand in the order in which append.lua writes them: r, e, d, p, s, q."""
+    """Fields stand in the order in which append.lua writes them: r, e, d, p, s, q, and with an attachment b, c."""
+    epoch, reset = change_of(fields[15]) if len(fields) > 15 else ("", False)
     return Entry(
         Position.parse(position),
         fields[1].decode(),
@@ -144,4 +145,7 @@ def _entry(position: bytes, fields: Sequence[bytes]) -> Entry:
         Position.parse(fields[7]),
         fields[9].decode(),
         fields[11] == b"1",
+        fields[13] if len(fields) > 13 else b"",
+        epoch,
+        reset,
     )

@@ -13,7 +13,7 @@ from registry.lease import Lease, LeaseLost
 from streams.entry import Position
 from streams.errors import LogUnavailable
 from streams.jobs import Jobs
-from streams.keys import is_folded
+from streams.keys import is_document, is_folded
 from streams.rooms import RoomHead, Rooms
 from workers.config import WorkerConfig
 from workers.tally import Reports, paused
@@ -63,7 +63,7 @@ class Sweeper:
         async for heads in self._rooms.slices():
             if self._stop.is_set():
                 return
-            await self._sweep(heads)
+            await self._sweep([head for head in heads if not is_document(head.room)])
 
     async def _sweep(self, heads: Sequence[RoomHead]) -> None:
         folded = await self._folded([head.room for head in heads])

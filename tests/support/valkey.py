@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -125,7 +126,7 @@ def own_valkey() -> Iterator[ValkeyServer]:
 
 
 @asynccontextmanager
-async def running_appender(link: Link, **options: int) -> AsyncIterator[Appender]:
+async def running_appender(link: Link, **options: Any) -> AsyncIterator[Appender]:
     """An appender at work; what it was handed is answered before it ends."""
     appender = Appender(link, **{"room_cap": 100_000, "log_length": 100_000} | options)
     async with asyncio.TaskGroup() as group:
