@@ -54,7 +54,9 @@ class Settings(SharedSettings):
     direct_away_s: float = Field(30, gt=0, description="How long the browser of a direct completion may be away.")
     presence_ttl_s: float = Field(30, ge=1, description="Seconds after which what a dead node noted vanishes.")
     session_rooms: int = Field(1000, ge=1, description="Rooms that one session may be in.")
-    tail_pause_ms: float = Field(1.0, ge=0, le=100, description="Pause after a read of the log that was full of work.")
+    tail_pause_ms: float = Field(
+        2.0, ge=0, le=100, description="Longest pause between two reads of the log while entries come fast; 0: none."
+    )
     send_queue_packets: int = Field(
         1000, ge=10, description="Packets that may wait for one socket; above it the socket is fed from the log."
     )

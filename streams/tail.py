@@ -5,22 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Container, Sequence
-from typing import Any
 
 from redis import exceptions as redis_errors
 
 from streams.entry import Entry, Position, change_of
 from streams.errors import RETRYABLE
 from streams.link import Link, open_epoch
+from streams.pace import Pace
+from streams.reading import READ_ENTRIES, Item, Reading, reading
 
 log = logging.getLogger("roomlog.tail")
-
-READ_ENTRIES = 1000
-"""Entries of one read. Must be well below the shard log's length: only a full read can have skipped something."""
-
-BLOCK_MS = 1000
-READ_TIMEOUT_S = 2.0
-"""A read that takes longer than its block is on a dead link: the link is cut and made anew."""
 
 EPOCH_ROOM = b"system:epoch"
 
@@ -34,7 +28,7 @@ class Tail:
     lost: called with (before, now) when the stream no longer holds what follows `before`: the node has to read its
         rooms' own streams from there. The tail goes on behind `now`.
     new_epoch: called with the position of an epoch that opened while this tail was running.
-    pause_s: how long to wait after a read that brought more than one entry, so that entries arrive in batches.
+    pause_s: how long to wait before the next read while entries come fast, so that they arrive in batches; 0: never.
     """
 
     def __init__(
@@ -47,66 +41,68 @@ class Tail:
         pause_s: float = 0.001,
     ) -> None:
         self._link = link
-        self._client = link.client(connections=1, timeout_s=READ_TIMEOUT_S)
+        self._client = link.client(connections=2, timeout_s=2.0)  # one to read on, one for all else
         self._rooms = rooms
         self._deliver = deliver
         self._lost = lost
         self._new_epoch = new_epoch
-        self._pause_s = pause_s
+        self._pace = Pace(pause_s)
         self.position = Position.ZERO
+        self._at = b"0-0"  # the position as the server writes it
         self.read_at = 0.0
         """Loop time of the last successful read: an old one means that the link is down."""
 
     async def start(self) -> None:
         """Stand at the newest position. Raises LogUnavailable or redis errors when the log does not answer."""
         newest = await self._client.xrevrange(self._link.keys.log, count=1)
-        self.position = Position.parse(newest[0][0]) if newest else await open_epoch(self._client, self._link)
+        self._advance(newest[0][0] if newest else str(await open_epoch(self._client, self._link)).encode())
         self.read_at = asyncio.get_running_loop().time()
 
     async def run(self) -> None:
         """Read until cancelled. Faults of the link are retried for ever, at most half a second apart."""
         pause_s = 0.02
         while True:
+            read_at = self.read_at
             try:
-                count = await self._read_once()
+                async with reading(self._client, self._link.keys.log) as stream:
+                    await self._follow(stream)
             except RETRYABLE as fault:
                 log.warning("the tail at %s lost its link: %s", self.position, fault)
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, 0.5)
-                continue
+                pause_s = 0.02 if self.read_at > read_at else min(pause_s * 2, 0.5)
             except redis_errors.RedisError as fault:
                 log.error("the tail at %s cannot read: %s", self.position, fault)
-                await asyncio.sleep(0.5)
-                continue
-            pause_s = 0.02
-            if count > 1 and self._pause_s:
-                await asyncio.sleep(self._pause_s)
+                pause_s = 0.5
+            await asyncio.sleep(pause_s)
 
-    async def _read_once(self) -> int:
-        """One XREAD; returns how many entries it brought."""
+    async def _follow(self, stream: Reading) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            items = await stream.read(self._at)
+            self.read_at = loop.time()
+            if not items:
+                await open_epoch(self._client, self._link)  # a server that was emptied has lost it
+            elif len(items) >= READ_ENTRIES:
+                await self._take_full(items)
+            else:
+                self._hand_out(items)
+                if pause_s := self._pace.after(len(items), self.read_at):
+                    await asyncio.sleep(pause_s)
+
+    async def _take_full(self, items: Sequence[Item]) -> None:
         before = self.position
-        answer = await self._client.execute_command(
-            "XREAD", "COUNT", READ_ENTRIES, "BLOCK", BLOCK_MS, "STREAMS", self._link.keys.log, str(before)
-        )
-        self.read_at = asyncio.get_running_loop().time()
-        if not answer:
-            await open_epoch(self._client, self._link)  # a server that was emptied has lost it
-            return 0
-        items = _items(answer)
-        if len(items) >= READ_ENTRIES and await self._skipped(before):
+        if await self._skipped(before):
             newest = await self._client.xrevrange(self._link.keys.log, count=1)
-            self._advance(Position.parse(newest[0][0]))
+            self._advance(newest[0][0])
             self._lost(before, self.position)
-            return len(items)
-        self._hand_out(items)
-        return len(items)
+        else:
+            self._hand_out(items)
 
     async def _skipped(self, before: Position) -> bool:
         """Whether the stream may have been trimmed past `before`: its oldest entry is above it."""
         oldest = await self._client.xrange(self._link.keys.log, count=1)
         return not oldest or Position.parse(oldest[0][0]) > before
 
-    def _hand_out(self, items: Sequence[Any]) -> None:
+    def _hand_out(self, items: Sequence[Item]) -> None:
         wanted: list[Entry] = []
         epoch: Position | None = None
         for position, fields in items:
@@ -115,23 +111,15 @@ class Tail:
                 wanted.append(_entry(position, fields))
             elif room == EPOCH_ROOM:
                 epoch = Position.parse(position)
-        self._advance(Position.parse(items[-1][0]))
+        self._advance(items[-1][0])
         self._deliver(wanted, self.position)
         if epoch is not None:
             self._new_epoch(epoch)
 
-    def _advance(self, position: Position) -> None:
-        self.position = position
-        self._link.saw(position)
-
-
-def _items(answer: Any) -> Sequence[Any]:
-    """The entries of XREAD's answer for one stream, as [id, [field, value, …]] whatever redis-py made of it."""
-    _stream, items = answer[0]
-    return [
-        (item_id, [part for pair in fields.items() for part in pair] if isinstance(fields, dict) else fields)
-        for item_id, fields in items
-    ]
+    def _advance(self, at: bytes) -> None:
+        self._at = at
+        self.position = Position.parse(at)
+        self._link.saw(self.position)
 
 
 def _entry(position: bytes, fields: Sequence[bytes]) -> Entry:

@@ -1,0 +1,30 @@
+"""When a tail waits so that entries come together, and when it does not."""
+
+from streams.pace import WINDOW_S, Pace
+
+LONGEST_S = 0.002
+
+
+def test_an_entry_that_comes_alone_is_never_waited_for() -> None:
+    pace = Pace(LONGEST_S)
+    assert [pace.after(1, 100 + number * 0.05) for number in range(100)] == [0.0] * 100
+
+
+def test_entries_that_come_fast_one_by_one_are_gathered_within_a_moment() -> None:
+    pace, now = Pace(LONGEST_S), 100.0
+    pace.after(1, now)
+    while not pace.after(1, now := now + 0.00025):
+        assert now < 100 + WINDOW_S
+
+
+def test_it_stays_so_while_they_come_in_batches_and_ends_when_they_end() -> None:
+    pace, now = Pace(LONGEST_S), 100.0
+    for _ in range(200):
+        pace.after(8, now := now + LONGEST_S)
+    assert pace.after(8, now + LONGEST_S) == LONGEST_S
+    assert pace.after(1, now + 4 * WINDOW_S) == 0.0
+
+
+def test_without_a_longest_pause_there_is_none() -> None:
+    pace = Pace(0.0)
+    assert not any(pace.after(1000, 100 + number * 0.001) for number in range(100))
