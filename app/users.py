@@ -22,6 +22,7 @@ WAITING_USERS = 10_000
 """Users that wait to be stored; above it the oldest is forgotten until its next token."""
 
 RETRY_S = 1.0
+WRITE_S = 2.0  # what a heartbeat waits for its write
 
 
 class Users:
@@ -68,13 +69,19 @@ class Users:
         _keep(self._known, user, KNOWN_USERS)
 
     async def active(self, user_id: str) -> None:
-        """Note that a user is active: at most one SQL write a minute over all nodes. Raises LogUnavailable."""
-        if not await self._activity.first_this_minute(user_id):
+        """Note that a user is active: at most one SQL write a minute over all nodes. Raises LogUnavailable.
+
+        A write that failed is tried again with the user's next heartbeat.
+        """
+        if not await self._activity.claim(user_id):
             return
         try:
-            await asyncio.wait_for(self._archive.touch_user(user_id, int(time.time())), 2.0)
+            await asyncio.wait_for(self._archive.touch_user(user_id, int(time.time())), WRITE_S)
         except (ArchiveUnavailable, TimeoutError) as fault:
-            log.warning("user %s was not noted as active: %s", user_id, fault)
+            log.warning("user %s was not noted as active, the next heartbeat will be: %s", user_id, fault)
+            await self._activity.failed(user_id)
+        else:
+            await self._activity.written(user_id)
 
 
 def _keep(users: OrderedDict[str, User], user: User, limit: int) -> None:

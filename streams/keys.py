@@ -207,7 +207,7 @@ class Keys:
         return self._key(f"lease:{name}")
 
     def active(self, user_id: str) -> str:
-        """String: set while the user's last-active was written within the minute."""
+        """String: set while the user's last-active is being written, and for a minute once it was."""
         return self._key(f"active:{user_id}")
 
     def token_revoked(self, jti: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -61,7 +60,8 @@ async def test_the_list_is_newest_first_and_the_same_before_and_after_the_fold(f
     async with two(fleet) as (one, other), calling(one.url, "alice", "bob") as (api, bob):
         chats = [await api.new_chat(f"chat {number}") for number in range(5)]
         await bob.new_chat("not yours")
-        await asyncio.sleep(1.1)  # updated_at is in whole seconds
+        newest = (await api.chat(chats[-1]))["updated_at"]
+        await eventually(lambda: time.time() >= newest + 1)  # updated_at is in whole seconds
         await api.emit(chats[1], "chat:title", "renamed")
         await api.emit(chats[1], "message", {"content": "hi"})
         async with calling(other.url, "alice") as (reader,):

@@ -49,6 +49,26 @@ async def test_heartbeats_are_one_sql_write_a_minute_and_user_over_all_nodes(
                 assert page.got == [], "nobody is told"
 
 
+async def test_a_heartbeat_that_could_not_be_written_is_written_by_the_next_one(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with two(fleet) as (one, other), listening(one.url) as near, listening(other.url) as far:
+        with psycopg.connect(fleet.database_url, autocommit=True) as sql:
+
+            def active() -> bool:
+                return sql.execute("SELECT last_active_at > 0 FROM users WHERE id = 'alice'").fetchone() == (True,)
+
+            await eventually(lambda: sql.execute("SELECT FROM users WHERE id = 'alice'").fetchone() is not None)
+            monkeypatch.setattr("app.users.WRITE_S", 0.1)
+            with sql.transaction():
+                sql.execute("LOCK TABLE users")
+                await near.call("heartbeat", {})
+            assert not active()
+            monkeypatch.setattr("app.users.WRITE_S", 10.0)
+            await far.call("heartbeat", {})
+            assert active()
+
+
 async def test_who_leaves_a_chat_gets_no_more_of_it_live_or_replayed(fleet: Fleet) -> None:
     async with two(fleet) as (one, other), calling(one.url, "alice") as (alice,):
         chat = await alice.new_chat()

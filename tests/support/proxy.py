@@ -20,6 +20,7 @@ class Proxy:
         self._target_port = target_port
         self._links: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._accepting: set[asyncio.Task[None]] = set()
         self._talking = asyncio.Event()
         self._talking.set()
         self._server: asyncio.Server | None = None
@@ -36,7 +37,7 @@ class Proxy:
         self.port = self._server.sockets[0].getsockname()[1]
 
     def cut(self) -> None:
-        """Close every link at once (RST), as a tunnel does."""
+        """Close every link at once (RST), as a tunnel does; also one that is still being made."""
         for writer in list(self._links):
             writer.transport.abort()
 
@@ -55,12 +56,23 @@ class Proxy:
         if self.refusing:
             writer.transport.abort()
             return
+        task = asyncio.current_task()
+        assert task is not None
+        self._links.add(writer)
+        self._accepting.add(task)
+        try:
+            await self._connect(reader, writer)
+        finally:
+            self._accepting.discard(task)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
         except OSError:
+            self._links.discard(writer)
             writer.transport.abort()
             return
-        self._links |= {writer, far_writer}
+        self._links.add(far_writer)
         for source, sink, rate in ((reader, far_writer, False), (far_reader, writer, True)):
             task = asyncio.create_task(self._pump(source, sink, rate))
             self._tasks.add(task)
@@ -78,7 +90,18 @@ class Proxy:
         sink.transport.abort()
 
     async def aclose(self) -> None:
+        """Links that are still being made are waited for, so that none outlives the proxy.
+
+        asyncio leaks a link that it accepts in the very turn in which the server closes
+        (https://github.com/python/cpython/issues/109564), so first no more are accepted.
+        """
         if self._server is not None:
+            self.refusing = True
+            for listener in self._server.sockets:
+                asyncio.get_running_loop().remove_reader(listener.fileno())
+            await asyncio.sleep(0)
+            if self._accepting:
+                await asyncio.wait(self._accepting)
             self._server.close()
         self.cut()
         for task in list(self._tasks):
