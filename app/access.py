@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from app.abreast import abreast
 from app.auth import Identity
 from app.channels import Channels
 from app.grants import Grants
@@ -38,6 +41,18 @@ class Access:
         if kind == "channel":
             return await self._is_member(identity, name)
         return False
+
+    async def unreadable(self, identity: Identity, rooms: Iterable[str]) -> set[str]:
+        """Those of the rooms that the user may not be in."""
+        asked = list(rooms)
+        allowed = await abreast(self.may_read(identity, room) for room in asked)
+        return {room for room, may in zip(asked, allowed, strict=True) if not may}
+
+    async def own_chats(self, identity: Identity, rooms: Iterable[str]) -> set[str]:
+        """Those of the rooms that are for the viewers of a chat of this user."""
+        asked = list(rooms)
+        own = await abreast(self.is_own_chat(identity, room) for room in asked)
+        return {room for room, mine in zip(asked, own, strict=True) if mine}
 
     async def _note_permission(self, identity: Identity, note_id: str) -> str:
         try:

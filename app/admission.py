@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from app.auth import Identity
 from app.presence import Attendance
 from app.session import Session
 from app.sessions import KEPT_REPLAYS, NodeSessions
+from registry.moves import Moves
 from registry.sessions import SessionRecord
 from registry.sessions import Sessions as Records
 from streams.entry import Position
@@ -26,14 +28,30 @@ class Admission:
     reset: tuple[str, ...] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a client stands: its cut, and the rooms that stand elsewhere (`Feed.starts`, `Feed.had`)."""
+
+    cut: Position
+    starts: Mapping[str, Position]
+    had: Mapping[str, tuple[Position, Position]]
+
+
 class Admissions:
     """The four steps of DESIGN's "What resume checks": whose record, which rooms, does the log vouch, from where."""
 
     def __init__(
-        self, sessions: NodeSessions, records: Records, attendance: Attendance, reader: Reader, access: Access
+        self,
+        sessions: NodeSessions,
+        records: Records,
+        moves: Moves,
+        attendance: Attendance,
+        reader: Reader,
+        access: Access,
     ) -> None:
         self._sessions = sessions
         self._records = records
+        self._moves = moves
         self._attendance = attendance
         self._reader = reader
         self._access = access
@@ -85,44 +103,64 @@ class Admissions:
         return session
 
     async def _resume(self, identity: Identity, socket: Any, record: SessionRecord, offset: object) -> Session | None:
-        """The session as it was, standing where its client stands; None when the log cannot vouch for the rest."""
+        """The session as it was, standing where its client stands; None when the log cannot vouch for the rest.
+
+        It is on the books before its rooms are looked at: an order from then on meets it, those from before are noted.
+        So each room is authorised once. It is sent nothing before it is welcomed.
+        """
         position = _position(offset, record.connected_at)
         if position is None or position > await self._reader.position():
             return None
-        rooms = {room: at for room, at in record.rooms.items() if await self._access.may_read(identity, room)}
-        place = await self._place(record, rooms, position)
-        if place is None:
-            return None
-        cut, starts, had = place
-        session = self._sessions.make(record.sid, record.pid, identity, socket, cut)
+        session = self._sessions.make(record.sid, record.pid, identity, socket, position)
         session.replays = record.replays
-        session.feed.starts, session.feed.had = starts, had
-        probe = {room: max(at, session.feed.starts.get(room, cut)) for room, at in rooms.items()}
-        session.feed.spared = {room for room in rooms if await self._access.is_own_chat(identity, room)}
-        page = await self._reader.page(probe, max(probe.values(), default=cut), limit=1, spared=session.feed.spared)
-        if isinstance(page, Gap):
-            return None
         if record.connection:
             self._sessions.drop_predecessor(record.sid)
-        self._sessions.register(session, rooms)
-        await self._leave_forbidden(session)
-        return session
-
-    async def _leave_forbidden(self, session: Session) -> None:
-        """Access that was taken away while a session was on its way in: the order to leave may have been too early."""
+        self._sessions.register(session, record.rooms)
         try:
-            for room in list(session.feed.rooms):
-                if not await self._access.may_read(session.identity, room):
-                    self._sessions.hub.leave(session.feed, room)
+            resumed = await self._catch_up_with_orders(session, record) and await self._stand(session, record, position)
         except BaseException:
             self._sessions.forget(session)
             raise
+        if not resumed:
+            self._sessions.forget(session)
+        return session if resumed else None
 
-    async def _place(
-        self, record: SessionRecord, rooms: dict[str, Position], position: Position
-    ) -> tuple[Position, dict[str, Position], dict[str, tuple[Position, Position]]] | None:
-        """Where a client stands whose last position is `position`: its cut, and the rooms that stand elsewhere
-        (`Feed.starts`, `Feed.had`). None when that cannot be told.
+    async def _catch_up_with_orders(self, session: Session, record: SessionRecord) -> bool:
+        """Put the session into the rooms that it is in now, and write them into its record. False: it was ended."""
+        missed = await self._moves.missed(session.user_id, session.sid)
+        if record.connected_at < missed.ended:
+            return False
+        rooms = missed.obeyed(record.rooms, record.left)
+        forbidden = await self._access.unreadable(session.identity, rooms)
+        async with session.lock:
+            wanted = {room: at for room, at in rooms.items() if room not in forbidden}
+            changed = {
+                room: wanted.get(room) for room in record.rooms.keys() | wanted.keys() if room not in session.ordered
+            }
+            changed = {room: at for room, at in changed.items() if at != record.rooms.get(room)}
+            for room, at in changed.items():
+                self._sessions.hub.leave(session.feed, room)
+                if at is not None:
+                    self._sessions.hub.enter(session.feed, room, at)
+            if changed:
+                await self._records.change(record.pid, session.connection, changed)
+        return True
+
+    async def _stand(self, session: Session, record: SessionRecord, position: Position) -> bool:
+        """Put the session where its client stands. False when that cannot be told, or something after it is gone."""
+        feed = session.feed
+        place = await self._place(record, feed.rooms, position)
+        if place is None:
+            return False
+        feed.after = feed.cut = place.cut
+        feed.starts, feed.had = dict(place.starts), dict(place.had)
+        feed.spared = await self._access.own_chats(session.identity, list(feed.rooms))
+        probe = {room: feed.start_of(room) for room in feed.rooms}
+        page = await self._reader.page(probe, max(probe.values(), default=feed.cut), limit=1, spared=feed.spared)
+        return not isinstance(page, Gap)
+
+    async def _place(self, record: SessionRecord, rooms: Mapping[str, Position], position: Position) -> Place | None:
+        """Where a client stands whose last position is `position`. None when that cannot be told.
 
         In the middle of a late replay (`join` with `after`) the other rooms stand at the cut of that time. A late
         replay of which nothing came through is owed in full.
@@ -131,14 +169,14 @@ class Admissions:
         had: dict[str, tuple[Position, Position]] = {}
         for late in reversed(record.replays):
             if position > late.cut:
-                return position, starts, had
+                return Place(position, starts, had)
             if rooms.get(late.room) != late.after:
                 continue
             if late.after < position <= late.upto and await self._reader.has(late.room, position):
-                return late.cut, starts | {late.room: position}, had | {late.room: (late.upto, late.cut)}
+                return Place(late.cut, starts | {late.room: position}, had | {late.room: (late.upto, late.cut)})
             starts[late.room] = late.after
             had[late.room] = (late.upto, max(late.upto, position))
-        return (position, starts, had) if len(record.replays) < KEPT_REPLAYS else None
+        return Place(position, starts, had) if len(record.replays) < KEPT_REPLAYS else None
 
 
 def _position(offset: object, connected_at: Position) -> Position | None:

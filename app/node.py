@@ -53,6 +53,7 @@ from registry.activity import Activity
 from registry.calls import CallRecords
 from registry.directs import Directs
 from registry.members import Members
+from registry.moves import Moves
 from registry.nodes import Nodes
 from registry.owners import Owners
 from registry.pool import Pool
@@ -110,7 +111,8 @@ class Node:
         self.users = Users(archive, Activity(keys, client))
         self.gate = Gate(Tokens(secret), self.revocations, self.users)
         records = Records(keys, client, settings.session_ttl_s)
-        self.orders = Orders(self.appender, self.nodes, records, self._disconnect, self.spawn)
+        moves = Moves(keys, client, settings.session_ttl_s)
+        self.orders = Orders(self.appender, self.reader, self.nodes, moves, self._disconnect, self.spawn)
         self.orders.forget = lambda room: self.owners.forget(room.partition(":")[2])
         self.hub = Hub(self.reader, CONTROL_ROOM, self._obey)
         self.tail = self.hub.tail = Tail(
@@ -126,7 +128,7 @@ class Node:
             self.name, self.hub, records, members, attendance, self.reader, self.access, limits, self.spawn
         )
         self.orders.sessions = self.sessions
-        self.gate.admissions = Admissions(self.sessions, records, attendance, self.reader, self.access)
+        self.gate.admissions = Admissions(self.sessions, records, moves, attendance, self.reader, self.access)
         hold_s = settings.task_lease_s * HOLD
         self.tasks = self.orders.tasks = Tasks(
             self.name,

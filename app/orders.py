@@ -6,7 +6,7 @@ Because they stand in the same order as the events, an order takes effect betwee
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import orjson
@@ -15,12 +15,13 @@ from app.follow import Followers
 from app.session import Session
 from app.sessions import NodeSessions
 from app.tasks import Tasks
+from registry.moves import Moves, one_session, sessions_of
 from registry.nodes import Nodes
-from registry.sessions import Sessions as Records
 from streams.append import Appender, NewEntry
 from streams.entry import Entry, Position
 from streams.errors import LogUnavailable
 from streams.keys import CONTROL_ROOM
+from streams.replay import Reader
 
 log = logging.getLogger("roomlog.orders")
 
@@ -34,14 +35,16 @@ class Orders:
     def __init__(
         self,
         appender: Appender,
+        reader: Reader,
         nodes: Nodes,
-        records: Records,
+        moves: Moves,
         disconnect: Callable[[Session], None],
         spawn: Callable[[Any], Any],
     ) -> None:
         self._appender = appender
-        self._records = records
+        self._reader = reader
         self._nodes = nodes
+        self._moves = moves
         self._disconnect = disconnect
         self._spawn = spawn
         self.sessions: NodeSessions | None = None
@@ -51,9 +54,9 @@ class Orders:
         """Called with a room that was closed."""
 
     async def leave_room(self, room: str, user_ids: Iterable[str]) -> None:
-        """Take all sessions of the users out of a room. When it returns, no node delivers it to them any more."""
-        appended = await self._appender.append(self.to_leave(room, user_ids))
-        await self.obeyed(appended.position)
+        """Take all sessions of the users out of a room. When it returns, no node delivers it to them any more, and
+        those that are away do not come back into it."""
+        await self._take_out(self.to_leave(room, user_ids), [sessions_of(user_id) for user_id in user_ids], room)
 
     def to_leave(self, room: str, user_ids: Iterable[str]) -> NewEntry:
         """The order that takes all sessions of the users out of a room, for who appends it beside something else."""
@@ -63,27 +66,58 @@ class Orders:
         """Take everybody out of a room, on every node, before it returns; nodes forget what they know of it."""
         await self._order({"do": "close", "room": room})
 
+    async def left(self, room: str, user_ids: Iterable[str], position: Position) -> None:
+        """After `to_leave` was appended, at a position: wait until it holds everywhere, also for those away."""
+        await self._moves.out_of([sessions_of(user_id) for user_id in user_ids], room, position)
+        await self.obeyed(position)
+
     async def enter_room(self, room: str, user_ids: Iterable[str]) -> None:
-        """Put all sessions of the users into a room, on every node, before it returns."""
-        await self._order({"do": "enter", "room": room, "users": sorted(user_ids)})
+        """Put all sessions of the users into a room, on every node, before it returns; those that are away find
+        themselves in it when they come back, if they may be there."""
+        names = sorted(user_ids)
+        await self._put_in({"do": "enter", "room": room, "users": names}, [sessions_of(name) for name in names], room)
 
     async def disconnect_user(self, user_id: str) -> None:
         """Disconnect all sessions of a user for good, on every node, before it returns; those that are away, too."""
-        appended = await self._appender.append(_entry({"do": "disconnect", "users": [user_id]}))
-        await self._records.end_all(user_id, appended.position)
-        await self.obeyed(appended.position)
+        await self._end({"do": "disconnect", "users": [user_id]}, sessions_of(user_id))
 
     async def disconnect_token(self, jti: str) -> None:
         """Disconnect all sessions that came with a token for good, on every node, before it returns."""
         await self._order({"do": "disconnect", "tokens": [jti]})
 
     async def disconnect_session(self, sid: str) -> None:
-        """Disconnect one session for good, on whichever node it is."""
-        await self._order({"do": "disconnect", "sids": [sid]})
+        """Disconnect one session for good, on whichever node it is, or while it is away."""
+        await self._end({"do": "disconnect", "sids": [sid]}, one_session(sid))
 
     async def move_session(self, sid: str, room: str, into: bool) -> None:
-        """Put one session into a room or take it out, on whichever node it is."""
-        await self._order({"do": "enter" if into else "leave", "room": room, "sids": [sid]})
+        """Put one session into a room or take it out, on whichever node it is, or while it is away."""
+        order = {"do": "enter" if into else "leave", "room": room, "sids": [sid]}
+        if into:
+            await self._put_in(order, [one_session(sid)], room)
+        else:
+            await self._take_out(_entry(order), [one_session(sid)], room)
+
+    async def _put_in(self, order: dict[str, Any], whom: list[str], room: str) -> None:
+        early = await self._reader.position()
+        await self._noted(_entry(order), early, lambda at: self._moves.into(whom, room, at))
+
+    async def _take_out(self, order: NewEntry, whom: list[str], room: str) -> None:
+        early = (await self._reader.position()).next
+        await self._noted(order, early, lambda at: self._moves.out_of(whom, room, at))
+
+    async def _end(self, order: dict[str, Any], whom: str) -> None:
+        early = (await self._reader.position()).next
+        await self._noted(_entry(order), early, lambda at: self._moves.end([whom], at))
+
+    async def _noted(self, order: NewEntry, early: Position, note: Callable[[Position], Awaitable[None]]) -> None:
+        """Give an order that also concerns sessions that are away (`registry.moves` says why it is noted twice).
+
+        early: at or below the position that the order will have.
+        """
+        await note(early)
+        appended = await self._appender.append(order)
+        await note(appended.position)
+        await self.obeyed(appended.position)
 
     async def stop_task(self, task_id: str) -> None:
         """Stop a task, on whichever node it runs. Does not wait for it: the task's record tells how it ended."""
@@ -127,11 +161,13 @@ class Orders:
 
     def _leave(self, session: Session, room: str) -> None:
         assert self.sessions is not None
+        session.note_order(room)
         self.sessions.hub.leave(session.feed, room)
         self._spawn(_logged(self.sessions.left(session, room)))
 
     def _enter(self, session: Session, room: str, position: Position) -> None:
         assert self.sessions is not None
+        session.note_order(room)
         if room not in session.feed.rooms:
             self.sessions.hub.enter(session.feed, room, position)
         self._spawn(_logged(self.sessions.note(session, room, position)))

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Collection, Coroutine, Iterable
-from typing import Any
+from collections.abc import Collection
 
 import orjson
 
+from app.abreast import abreast
 from app.session import Session
 from registry.pool import Pool
 from registry.present import Announcement, Presence, Present
-
-AT_ONCE = 20
-"""Rooms of one session that are noted side by side: a session that resumes may be in hundreds."""
 
 
 class Attendance:
@@ -29,7 +25,7 @@ class Attendance:
     async def entered(self, session: Session) -> None:
         """A session (re)connected, with the rooms that it is in."""
         await self._pool.enter(session.pooled)
-        await _in_slices(self.joined(session, room) for room in session.feed.rooms)
+        await abreast(self.joined(session, room) for room in session.feed.rooms)
 
     async def joined(self, session: Session, room: str) -> None:
         """A session is in a room. A chat is told who is present, also when nothing changed: the joiner asks so."""
@@ -44,7 +40,7 @@ class Attendance:
     async def gone(self, session: Session, rooms: Collection[str]) -> None:
         """A session's connection ended. Another connection of the same session is not touched."""
         await self._pool.leave(session.pooled)
-        await _in_slices(self.left(session, room) for room in rooms)
+        await abreast(self.left(session, room) for room in rooms)
 
     async def refresh(self, sessions: Collection[Session]) -> None:
         """Keep everything of these sessions alive."""
@@ -68,9 +64,3 @@ def announcement(room: str) -> Announcement | None:
 
 def _has_presence(room: str) -> bool:
     return not room.startswith("user:")
-
-
-async def _in_slices(calls: Iterable[Coroutine[Any, Any, None]]) -> None:
-    waiting = list(calls)
-    for start in range(0, len(waiting), AT_ONCE):
-        await asyncio.gather(*waiting[start : start + AT_ONCE])

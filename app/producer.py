@@ -20,15 +20,16 @@ from app.calls import ANSWERED, Calls, Question
 from app.emitter import Emitter, Target
 from app.orders import Orders
 from registry.calls import CallRecords
+from registry.moves import Moves
 from registry.nodes import Nodes
 from registry.pool import Pool
 from registry.present import Presence
-from registry.sessions import Sessions as Records
 from streams.append import Appender, NewEntry
 from streams.bus import Bus, Signal
 from streams.ending import end
 from streams.keys import Keys
 from streams.link import Link
+from streams.replay import Reader
 
 EmitEvent = Callable[[Mapping[str, Any]], Awaitable[str | None]]
 CallEvent = Callable[[Mapping[str, Any]], Awaitable[Any]]
@@ -82,9 +83,10 @@ class Producer:
         return {user_id: str(one.position) for user_id, one in zip(users, appended, strict=True)}
 
     async def enter_room_for_users(self, room: str, user_ids: Iterable[str]) -> None:
-        """Put all connected sessions of the users into a room, on every node, before it returns.
+        """Put all sessions of the users into a room, on every node, before it returns.
 
-        The caller vouches that they may be there.
+        The caller vouches that they may be there. Those that are away find themselves in it when they come back, if
+        they may read it then.
         """
         await self._orders.enter_room(room, user_ids)
 
@@ -105,8 +107,9 @@ class Producer:
         return sorted(await self._presence.users(room))
 
 
-RECORD_TTL_S = 3600
-"""How long ended sessions are kept from coming back: longer than any node's SESSION_TTL_S is likely to be."""
+MOVES_TTL_S = 3600
+"""How long sessions that are away may find what was ordered of them: longer than any node's SESSION_TTL_S is likely
+to be."""
 
 
 @asynccontextmanager
@@ -123,8 +126,9 @@ async def producer(redis_url: str, key_prefix: str = "rl", *, call_timeout_s: fl
 
     bus = Bus(link, client, deliver)
     calls = Calls(CallRecords(link.keys, client), pool, bus, call_timeout_s)
-    records = Records(link.keys, client, RECORD_TTL_S)
-    orders = Orders(appender, Nodes(link.keys, client), records, _has_no_sessions, _has_no_sessions)
+    moves = Moves(link.keys, client, MOVES_TTL_S)
+    nodes = Nodes(link.keys, client)
+    orders = Orders(appender, Reader(link, client), nodes, moves, _has_no_sessions, _has_no_sessions)
     running = [asyncio.create_task(appender.run()), asyncio.create_task(bus.run())]
     try:
         yield Producer(Emitter(appender, bus), calls, orders, pool, Presence(link.keys, client, ttl_s=30))

@@ -101,6 +101,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
         self.manager.admit(session.sid, eio_sid)
         ids = {"sid": session.sid, "pid": session.pid} if session.pid else {"sid": session.sid}
         self._put(session.socket, self.packet_class(packet.CONNECT, ids, namespace="/"))
+        session.welcomed = True
         if admission.reset is not None:
             session.send("room:reset", reset_payload(admission.reset, self._sessions.hub.position))
         self._sessions.start_feeding(session)

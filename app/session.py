@@ -53,6 +53,8 @@ class Session:
     connection: `node/engine sid`, what the session record names as its holder.
     viewed: chats of other users that it is in: copies of their events are appended for it.
     pooled, present: how other nodes see it. present has the name that it connected with.
+    welcomed: its CONNECT packet is on its way. Before that it is sent nothing, and does not go live.
+    ordered: rooms that an order concerned before it was welcomed.
     lock: held while the session's rooms change, so that record and membership change together.
     """
 
@@ -68,6 +70,8 @@ class Session:
         self.present = Present(self.connection, identity.user_id, identity.name)
         self.feed = Feed(SocketSink(socket, framer, bool(pid), limit), sid, cut, f"user:{identity.user_id}")
         self.viewed: set[str] = set()
+        self.welcomed = False
+        self.ordered: set[str] = set()
         self._asked: deque[int] = deque(maxlen=ASKED)
         self.lock = asyncio.Lock()
         self.replays: tuple[Replay, ...] = ()
@@ -77,15 +81,20 @@ class Session:
     def user_id(self) -> str:
         return self.identity.user_id
 
+    def note_order(self, room: str) -> None:
+        """An order concerned the session and a room: while it is let in, the order decides."""
+        if not self.welcomed:
+            self.ordered.add(room)
+
     def send(self, event: str, data: bytes) -> None:
         """Send an ephemeral event to this client: no position, never replayed. Dropped when it reads too slowly."""
-        if not self.socket.closed and not self.feed.sink.is_full():
+        if self.welcomed and not self.socket.closed and not self.feed.sink.is_full():
             self.socket.queue.put_nowait(event_packet(event, data))
 
     def ask(self, number: int, data: bytes) -> bool:
-        """Put an event call to this client, once. False when it reads too slowly now, and has to be tried again."""
+        """Put an event call to this client, once. False when it cannot take it now: it has to be tried again."""
         if number not in self._asked:
-            if self.socket.closed or self.feed.sink.is_full():
+            if not self.welcomed or self.socket.closed or self.feed.sink.is_full():
                 return False
             self._asked.append(number)
             self.socket.queue.put_nowait(question_packet("events", data, number))

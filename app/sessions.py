@@ -109,8 +109,8 @@ class NodeSessions:
     # feeding
 
     def start_feeding(self, session: Session) -> None:
-        """Bring a session to the tail, in the background, if nothing does so already."""
-        if session.feeding is None or session.feeding.done():
+        """Bring a session to the tail, in the background, if nothing does so already and it was welcomed."""
+        if session.welcomed and (session.feeding is None or session.feeding.done()):
             session.feeding = self._spawn(self._feed(session))
 
     async def _feed(self, session: Session) -> None:
@@ -222,7 +222,7 @@ class NodeSessions:
     async def _leave(self, session: Session, room: str) -> None:
         self.hub.leave(session.feed, room)
         if session.pid:
-            await self._records.leave(session.pid, session.connection, room)
+            await self._records.leave(session.pooled, session.pid, room, self.hub.position)
         session.viewed.discard(room)
         if room.startswith("chat:"):
             await self._members.leave(room, session.sid)

@@ -54,5 +54,5 @@ class Sharing:
         entries += [self._orders.to_leave(shared.room, lost)] if lost else []
         appended: list[Appended] = await asyncio.gather(*(self._emitter.append(entry) for entry in entries))
         position = max((a.position for a in appended), default=None)
-        await self._orders.obeyed(position or await self._reader.position())
+        await self._orders.left(shared.room, lost, position or await self._reader.position())
         return frozenset(changed)

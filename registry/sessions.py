@@ -7,14 +7,18 @@ record outlives them by the session TTL, within which the client may resume.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from registry.moves import one_session, sessions_of
+from registry.pool import Pooled
 from streams.entry import Position
 from streams.keys import Keys
 from streams.link import Client, retrying
 
 _ROOM = b"r:"
+_LEFT = b"l:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class SessionRecord:
     connected_at: the shard's position when it connected: what a client that saw no event resumes from.
     connection: name of the connection that holds it now, `node/engine sid`, or "".
     rooms: room -> position after which it belongs to the session.
+    left: rooms that it was ordered into and left since -> the position at which it left.
     """
 
     pid: str
@@ -48,6 +53,7 @@ class SessionRecord:
     connection: str
     rooms: dict[str, Position]
     replays: tuple[Replay, ...] = ()
+    left: Mapping[str, Position] = field(default_factory=dict)
 
 
 _TAKE_OVER = """
@@ -74,6 +80,19 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 return 1
 """
 
+_LEAVE = """
+-- KEYS: record, moves of its user, moves of the session.  ARGV: connection, ttl (s), room, position of leaving.
+-- Returns 1, or 0 when another connection holds the record.
+if redis.call('HGET', KEYS[1], 'connection') ~= ARGV[1] then return 0 end
+redis.call('HDEL', KEYS[1], 'r:' .. ARGV[3])
+local ordered = '+' .. ARGV[3]
+if redis.call('HEXISTS', KEYS[2], ordered) == 1 or redis.call('HEXISTS', KEYS[3], ordered) == 1 then
+  redis.call('HSET', KEYS[1], 'l:' .. ARGV[3], ARGV[4])
+end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return 1
+"""
+
 
 class Sessions:
     """The records. All calls may be repeated; they raise LogUnavailable when Redis does not answer."""
@@ -84,6 +103,7 @@ class Sessions:
         self._ttl_s = ttl_s
         self._take_over = client.register_script(_TAKE_OVER)
         self._if_mine = client.register_script(_IF_MINE)
+        self._leave = client.register_script(_LEAVE)
 
     async def create(self, record: SessionRecord) -> None:
         """Write a new record."""
@@ -106,22 +126,30 @@ class Sessions:
     async def take_over(self, pid: str, user_id: str, connection: str) -> SessionRecord | None:
         """Hand the record to a new connection of the same user; returns it as it was before.
 
-        None when there is no such record, it is another user's, or the user's sessions were ended since it began.
+        None when there is no such record, or it is another user's.
         """
-        ended = await retrying(lambda: self._client.get(self._keys.ended(user_id)))
         raw = await retrying(
             lambda: self._take_over(keys=[self._keys.session(pid)], args=[user_id, connection, self._ttl_s])
         )
-        record = _record(pid, raw) if raw else None
-        return None if record and ended and record.connected_at < Position.parse(ended) else record
+        return _record(pid, raw) if raw else None
 
     async def join(self, pid: str, connection: str, room: str, at: Position, replays: tuple[Replay, ...]) -> bool:
         """Note that the session is in a room from a position on. False when another connection took the session."""
         return await self._set(pid, connection, {f"r:{room}": str(at), "replays": _dump(replays)})
 
-    async def leave(self, pid: str, connection: str, room: str) -> bool:
-        """Note that the session left a room. False when another connection took the session."""
-        return await self._set(pid, connection, {f"r:{room}": ""})
+    async def leave(self, whose: Pooled, pid: str, room: str, at: Position) -> bool:
+        """Note that the session left a room, at a position. False when another connection took the session.
+
+        A session that comes back is not put into it again by an order from before that.
+        """
+        moves = (sessions_of(whose.user_id), one_session(whose.sid))
+        keys = [self._keys.session(pid), *map(self._keys.moves, moves)]
+        args = [whose.connection, self._ttl_s, room, str(at)]
+        return bool(await retrying(lambda: self._leave(keys=keys, args=args)))
+
+    async def change(self, pid: str, connection: str, rooms: Mapping[str, Position | None]) -> bool:
+        """Note rooms that the session came to be in from a position on, or (None) is in no longer."""
+        return await self._set(pid, connection, {f"r:{room}": str(at or "") for room, at in rooms.items()})
 
     async def away(self, pid: str, connection: str) -> bool:
         """Note that the connection is gone; the record lives on for the session TTL."""
@@ -139,10 +167,6 @@ class Sessions:
         if sessions:
             await retrying(refresh)
 
-    async def end_all(self, user_id: str, position: Position) -> None:
-        """No session of the user that began before this position comes back."""
-        await retrying(lambda: self._client.set(self._keys.ended(user_id), str(position), ex=self._ttl_s))
-
     async def end(self, pid: str) -> None:
         """Delete the record: the session cannot come back."""
         await retrying(lambda: self._client.delete(self._keys.session(pid)))
@@ -156,16 +180,21 @@ class Sessions:
 
 def _record(pid: str, raw: list[bytes]) -> SessionRecord:
     fields = dict(zip(raw[::2], raw[1::2], strict=True))
-    rooms = {name[2:].decode(): Position.parse(at) for name, at in fields.items() if name.startswith(_ROOM)}
     return SessionRecord(
         pid,
         fields[b"sid"].decode(),
         fields[b"user"].decode(),
         Position.parse(fields[b"connected_at"]),
         fields[b"connection"].decode(),
-        rooms,
+        _positions(fields, _ROOM),
         tuple(Replay(room, *map(Position.parse, at)) for room, *at in json.loads(fields.get(b"replays", b"[]"))),
+        _positions(fields, _LEFT),
     )
+
+
+def _positions(fields: Mapping[bytes, bytes], prefix: bytes) -> dict[str, Position]:
+    """Room -> position, of the fields with this prefix."""
+    return {name[2:].decode(): Position.parse(at) for name, at in fields.items() if name.startswith(prefix)}
 
 
 def _dump(replays: tuple[Replay, ...]) -> str:

@@ -39,6 +39,11 @@ class Position(_Id):
             raise ValueError(f"not a position: {text!r} is above 64 bits")
         return cls(ms, seq)
 
+    @property
+    def next(self) -> Position:
+        """The lowest position above this one."""
+        return Position(self.ms, self.seq + 1)
+
     def __str__(self) -> str:
         return f"{self.ms}-{self.seq}"
 

@@ -194,9 +194,10 @@ class Keys:
         """Sorted set: direct completion's channel -> Unix ms until which somebody waits for its lines."""
         return self._key("directs")
 
-    def ended(self, user_id: str) -> str:
-        """String: the position at which all sessions of the user were ended; older ones do not come back."""
-        return self._key(f"ended:{user_id}")
+    def moves(self, whom: str) -> str:
+        """Hash: what sessions of `user:{id}`, or session `sid:{sid}`, were ordered, for those that are away:
+        `+{room}`, `-{room}` or `end` -> position."""
+        return self._key(f"moves:{whom}")
 
     def owner(self, chat_id: str) -> str:
         """String: the owner of a chat that may not be folded yet; empty: the chat was deleted."""
