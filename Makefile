@@ -18,10 +18,11 @@ run: $(STAMPS)/run
 demo: $(STAMPS)/run
 	@exec $(PY) -m cli.main demo
 
-test: $(STAMPS)/run $(STAMPS)/test $(STAMPS)/node
+test: $(STAMPS)/run $(STAMPS)/test $(STAMPS)/node $(STAMPS)/provider
 	$(PY) -m pytest
 
-check: $(STAMPS)/run $(STAMPS)/test
+# The provider's types are checked where it is built.
+check: $(STAMPS)/run $(STAMPS)/test $(STAMPS)/provider
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
@@ -51,6 +52,16 @@ $(STAMPS)/node: tests/js/package-lock.json | $(STAMPS)/test
 	@cd tests/js && PATH="$(abspath $(VENV)/bin):$$PATH" npm ci --silent --prefer-offline --no-audit --no-fund
 	@touch $@
 
+$(STAMPS)/provider-packages: web/provider/package-lock.json | $(STAMPS)/test
+	@echo "· installing what the provider is built and tested with (web/provider/package-lock.json)"
+	@cd web/provider && PATH="$(abspath $(VENV)/bin):$$PATH" npm ci --silent --prefer-offline --no-audit --no-fund
+	@touch $@
+
+$(STAMPS)/provider: $(STAMPS)/provider-packages web/provider/tsconfig.json $(wildcard web/provider/src/*.ts)
+	@echo "· building the provider (web/provider/dist)"
+	@cd web/provider && PATH="$(abspath $(VENV)/bin):$$PATH" npm run --silent build
+	@touch $@
+
 # New lock files, without the address of any package index in them.
 UV ?= uv
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -58,9 +69,9 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 lock:
 	$(LOCK) pyproject.toml requirements.in -o requirements.txt
 	$(LOCK) pyproject.toml requirements.in --extra test -c requirements.txt -o requirements-test.txt
-	for folder in tests/js cli/demo/js; do (cd $$folder && npm install --package-lock-only --no-audit --no-fund); done
+	for folder in tests/js cli/demo/js web/provider; do (cd $$folder && npm install --package-lock-only --no-audit --no-fund); done
 	@! grep -nE 'https?://|index-url|find-links' requirements.txt requirements-test.txt
-	@! grep -n '"resolved"' tests/js/package-lock.json cli/demo/js/package-lock.json
+	@! grep -n '"resolved"' tests/js/package-lock.json cli/demo/js/package-lock.json web/provider/package-lock.json
 
 clean:
-	rm -rf $(VENV) tests/js/node_modules cli/demo/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) tests/js/node_modules cli/demo/js/node_modules web/provider/node_modules web/provider/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -9,9 +9,10 @@ import json
 import os
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -124,14 +125,55 @@ class JsClient:
         return await self.connected(times + 1)
 
 
-class Js:
-    """The Node process and its sockets."""
+class Program:
+    """A Node process that takes orders, one JSON value a line, and answers them."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self._numbers = itertools.count()
         self._answers: dict[int, asyncio.Future[Any]] = {}
+
+    async def order(self, do: str, name: str, **more: Any) -> Any:
+        """Have the program do something; returns its result, fails with its fault."""
+        number = next(self._numbers)
+        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"id": number, "do": do, "name": name} | more).encode() + b"\n")
+        return await asyncio.wait_for(answer, ASK_S + 5)
+
+    async def listen(self) -> None:
+        """Take reports until the program ends."""
+        assert self._process.stdout is not None
+        async for line in self._process.stdout:
+            report = json.loads(line)
+            if "id" not in report:
+                self.take(report)
+                continue
+            answer = self._answers.pop(report["id"])
+            if "fault" in report:
+                answer.set_exception(AssertionError(f"the client says: {report['fault']}"))
+            else:
+                answer.set_result(report["result"])
+
+    def take(self, report: dict[str, Any]) -> None:
+        """Something that the program says by itself."""
+        raise AssertionError(f"the client says: {report}")
+
+    async def aclose(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await asyncio.wait_for(self._process.wait(), 10)
+
+
+class Js(Program):
+    """The Node process of the official client, and its sockets."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        super().__init__(process)
         self._clients: dict[str, JsClient] = {}
+
+    def take(self, report: dict[str, Any]) -> None:
+        self._clients[report["name"]].take(report)
 
     async def open(self, url: str, token: str, transports: list[str] | None = None, **options: Any) -> JsClient:
         """Open a socket and wait until it is connected. options: of `io()`, on top of `SWIFT`."""
@@ -148,48 +190,31 @@ class Js:
         await self.order("open", client.name, url=url, options={"path": SOCKET_PATH} | options)
         return client
 
-    async def order(self, do: str, name: str, **more: Any) -> Any:
-        """Have the program do something; returns its result, fails with its fault."""
-        number = next(self._numbers)
-        answer = self._answers[number] = asyncio.get_running_loop().create_future()
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"id": number, "do": do, "name": name} | more).encode() + b"\n")
-        return await asyncio.wait_for(answer, ASK_S + 5)
 
-    async def listen(self) -> None:
-        """Take reports until the program ends."""
-        assert self._process.stdout is not None
-        async for line in self._process.stdout:
-            report = json.loads(line)
-            if "id" not in report:
-                self._clients[report["name"]].take(report)
-                continue
-            answer = self._answers.pop(report["id"])
-            if "fault" in report:
-                answer.set_exception(AssertionError(f"the client says: {report['fault']}"))
-            else:
-                answer.set_result(report["result"])
-
-    async def aclose(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        await asyncio.wait_for(self._process.wait(), 10)
+Made = TypeVar("Made", bound=Program)
 
 
-@pytest.fixture
-async def js() -> AsyncIterator[Js]:
-    """A Node process with the official client."""
-    if not (JS / "node_modules" / "socket.io-client").is_dir():
-        pytest.fail(f"socket.io-client is not installed: `make test` does it, or `npm ci` in {JS}")
+@asynccontextmanager
+async def running(kind: type[Made], script: Path) -> AsyncIterator[Made]:
+    """A Node process with this script."""
+    if not any((folder / "node_modules").is_dir() for folder in script.parents[:2]):
+        pytest.fail(f"the packages that {script} needs are not installed: `make test` does it")
     pipe = asyncio.subprocess.PIPE
     env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     process = await asyncio.create_subprocess_exec(
-        node_binary(), str(JS / "client.mjs"), stdin=pipe, stdout=pipe, limit=LINE_BYTES, env=env
+        node_binary(), str(script), stdin=pipe, stdout=pipe, limit=LINE_BYTES, env=env
     )
-    made = Js(process)
+    made = kind(process)
     listening = asyncio.create_task(made.listen())
     try:
         yield made
     finally:
         await made.aclose()
         await listening
+
+
+@pytest.fixture
+async def js() -> AsyncIterator[Js]:
+    """A Node process with the official client."""
+    async with running(Js, JS / "client.mjs") as made:
+        yield made

@@ -1,0 +1,3 @@
+export { RoomlogProvider } from "./provider.js";
+export type { EpochChange, Options, Persistence, ProviderEvents, Refusal, Status } from "./provider.js";
+export type { AwarenessLike } from "./awareness.js";
