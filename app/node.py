@@ -99,6 +99,7 @@ class Node:
             room_cap=settings.room_cap,
             log_length=settings.shard_log_length,
             entry_bytes=settings.max_message_bytes,
+            fold_due=settings.fold_due,
         )
         self.nodes = Nodes(keys, client)
         self.rooms = Rooms(link, client)

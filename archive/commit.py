@@ -13,10 +13,11 @@ from typing import Any
 import orjson
 from psycopg import AsyncConnection
 
-from archive import upserts
+from archive import document_store, upserts
 from archive.chat import NEW_TITLE
 from archive.columns import default, patched
 from archive.fold import USER_ROOM
+from archive.notes import NOTES
 from archive.patches import MESSAGE_FIELDS, Changes, ChatPatch
 from streams.entry import Position
 
@@ -142,7 +143,10 @@ async def commit(connection: AsyncConnection[Any], folds: Sequence[RoomFold]) ->
         await _patch_messages(connection, [patch for patch in patches if accepted.get(patch[:2]) is False])
         if gone:
             await connection.execute(_BURY, [gone])
-        await upserts.store(connection, [fold.changes.rows for fold in folds if fold.room in moved])
+        rows = [fold.changes.rows for fold in folds if fold.room in moved]
+        await upserts.store(connection, rows)
+        if notes := [key[0] for part in rows for key, op in part.get(NOTES, {}).items() if op and op.get("deleted")]:
+            await document_store.bury(connection, notes)
     refused = tuple(RefusedChat(room, chat_id) for room, chat_id, _ in patches if (room, chat_id) not in accepted)
     return CommitResult(moved, refused)
 

@@ -9,7 +9,6 @@ live saw the NUL. Lone surrogates are not JSON that anything else here reads, an
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -24,12 +23,12 @@ from archive.notes import NOTE_ACCESS, NOTE_DELETE, NOTE_EVENT, note_changes, no
 from archive.patches import Changes, ChatPatch, MessagePatch, compose
 from archive.shapes import BadShape, JsonObject, fields, identifier, optional_id
 from archive.sharing import CHAT_GRANTS, NOTE_GRANTS, chat_grant_changes, note_grant_changes
+from archive.text import storable_json
 from streams.entry import Entry, Position
 
 USER_ROOM = "user:"
 CHAT_DELETE = "chat:delete"  # only the fold reads it
 _NOT_STORED = ("local:", "temporary:", "channel:")  # chat ids that Open WebUI never stores
-_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,7 @@ def overlay(stored: StoredChat | None, chat_id: str, owner: str, entries: Iterab
 
 def _parsed(data: bytes) -> JsonObject:
     try:
-        parsed: JsonObject = orjson.loads(_NUL.sub(rb"\1\\ufffd", data) if rb"\u0000" in data else data)
+        parsed: JsonObject = orjson.loads(storable_json(data))
     except orjson.JSONDecodeError as error:
         raise BadShape(f"not JSON: {error.msg}") from error
     return parsed

@@ -15,9 +15,12 @@ from archive.chat import StoredChat
 from archive.chat_list import ChatList
 from archive.commit import CommitResult, RoomFold
 from archive.database import translated
+from archive.document_store import DocumentArchive
+from archive.documents import Keeping
 from archive.note_store import NoteArchive
 from archive.sharing import Grant
 from archive.tables import Key
+from archive.text import storable
 from archive.users import User
 from archive.windows import Window
 from streams.entry import Position
@@ -28,13 +31,14 @@ class Archive:
 
     Every method raises ArchiveUnavailable when the database cannot answer now (retry), and ArchiveRefused when it
     rejects the data (a retry is of no use). Cancelling a call is safe: what is not committed is rolled back.
-    channels, notes: the same for those.
+    channels, notes, documents: the same for those. keeping: which versions of a document stay.
     """
 
-    def __init__(self, pool: AsyncConnectionPool) -> None:
+    def __init__(self, pool: AsyncConnectionPool, keeping: Keeping | None = None) -> None:
         self._pool = pool
         self.channels = ChannelArchive(self._connection)
         self.notes = NoteArchive(self._connection)
+        self.documents = DocumentArchive(self._connection, keeping)
 
     async def stored(self, rooms: Sequence[str]) -> dict[str, Position]:
         """The position that each of these rooms is folded up to; Position.ZERO for a room that never was."""
@@ -54,32 +58,32 @@ class Archive:
     async def chat(self, chat_id: str) -> StoredChat | None:
         """The chat, its messages, and the position that its owner's room is folded up to, of one moment."""
         async with self._connection() as connection:
-            return await reads.chat(connection, _storable(chat_id))
+            return await reads.chat(connection, storable(chat_id))
 
     async def owner(self, chat_id: str) -> str | None:
         """The id of the user whose chat it is; None when no row exists (the log may know it already)."""
         async with self._connection() as connection:
-            return await reads.owner(connection, _storable(chat_id))
+            return await reads.owner(connection, storable(chat_id))
 
     async def chat_list(self, user_id: str, window: Window, touched: Sequence[str] = ()) -> ChatList:
         """The user's chats, the last updated first: a window of those that are not touched, and the touched ones."""
         async with self._connection() as connection:
-            return await chat_list.read(connection, _storable(user_id), window, [_storable(key) for key in touched])
+            return await chat_list.read(connection, storable(user_id), window, [storable(key) for key in touched])
 
     async def grants(self, room: str, log: str) -> tuple[Position, dict[Key, Grant]]:
         """The grants of `room`, and the position that `log`, the room that they are folded from, is folded up to."""
         async with self._connection() as connection:
-            return await reads.grants(connection, _storable(room), _storable(log))
+            return await reads.grants(connection, storable(room), storable(log))
 
     async def see_user(self, user_id: str, name: str, email: str, role: str) -> None:
         """Store a user as a valid token names them; no write when nothing changed, no name or email lost to ""."""
         async with self._connection() as connection:
-            await users.see(connection, *map(_storable, (user_id, name, email, role)))
+            await users.see(connection, *map(storable, (user_id, name, email, role)))
 
     async def users(self, user_ids: Sequence[str]) -> dict[str, User]:
         """Those of the users that were seen, by id."""
         async with self._connection() as connection:
-            return await users.named(connection, [_storable(user_id) for user_id in user_ids])
+            return await users.named(connection, [storable(user_id) for user_id in user_ids])
 
     async def users_page(self, limit: int, offset: int) -> tuple[User, ...]:
         """All users that were seen, by id. limit, offset: a page of them."""
@@ -89,7 +93,7 @@ class Archive:
     async def touch_user(self, user_id: str, at_s: int) -> bool:
         """Note that the user was active at this Unix second. True when it was written: at most once a minute."""
         async with self._connection() as connection:
-            return await users.touch(connection, _storable(user_id), at_s)
+            return await users.touch(connection, storable(user_id), at_s)
 
     async def ping(self) -> None:
         """Return when the database answers and its tables are there."""
@@ -101,8 +105,3 @@ class Archive:
         with translated():
             async with self._pool.connection() as connection:
                 yield connection
-
-
-def _storable(text: str) -> str:
-    """The text as the fold stores it: what PostgreSQL cannot hold becomes U+FFFD."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace")

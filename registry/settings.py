@@ -8,6 +8,8 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from streams.documents import FoldDue
+
 _SECRETS = ("secret", "password", "key", "url")
 
 
@@ -54,6 +56,21 @@ class Settings(BaseSettings):
     claim_after_s: float = Field(10.0, ge=1, description="Silence after which a worker's job is taken over.")
     sweep_interval_s: float = Field(30.0, ge=0.1, description="Pause between two sweeps over all rooms.")
 
+    document_update_bytes: int = Field(1 << 20, ge=1_000, le=8 << 20, description="Largest update of a document.")
+    document_update_structs: int = Field(10_000, ge=10, description="Structs of one update at most.")
+    document_soft_bytes: int = Field(
+        4 << 20, ge=1_000, description="Size of a document above which updates may delete but add nothing."
+    )
+    document_hard_bytes: int = Field(
+        8 << 20, ge=1_000, le=64 << 20, description="Size, unfolded updates included, above which none is taken."
+    )
+    document_fold_quiet_ms: int = Field(2_000, ge=0, description="A document is folded so long after its last edit.")
+    document_fold_longest_ms: int = Field(15_000, ge=0, description="An edit waits no longer than this for its fold.")
+    document_fold_updates: int = Field(500, ge=1, description="Unfolded updates at which a document is folded at once.")
+    document_fold_bytes: int = Field(256 << 10, ge=1, description="Bytes of unfolded updates at which it is, too.")
+    document_versions: int = Field(3, ge=1, description="Newest states of a document that are kept.")
+    document_version_hours: int = Field(24, ge=0, description="Hours with edits of which the last state is kept.")
+
     @field_validator("redis_url", "websocket_redis_url")
     @classmethod
     def _redis_scheme(cls, value: str | None) -> str | None:
@@ -76,7 +93,22 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"ROOM_KEEP: {self.room_keep} is above ROOM_CAP ({self.room_cap}); at most that is accepted"
             )
+        if self.document_soft_bytes > self.document_hard_bytes:
+            raise ValueError(
+                f"DOCUMENT_SOFT_BYTES: {self.document_soft_bytes} is above DOCUMENT_HARD_BYTES "
+                f"({self.document_hard_bytes}); at most that is accepted"
+            )
         return self
+
+    @property
+    def fold_due(self) -> FoldDue:
+        """When documents are folded."""
+        return FoldDue(
+            self.document_fold_quiet_ms,
+            self.document_fold_longest_ms,
+            self.document_fold_updates,
+            self.document_fold_bytes,
+        )
 
     @property
     def log_url(self) -> str | None:

@@ -36,6 +36,11 @@ def is_document(room: str) -> bool:
     return room.startswith(DOCUMENT_KIND)
 
 
+def document_of(room: str) -> str:
+    """The id of the document that the room is of, `note:{id}`."""
+    return room.removeprefix("doc_")
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """Key names of one shard below `prefix` (setting REDIS_KEY_PREFIX)."""

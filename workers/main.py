@@ -17,6 +17,7 @@ import uvloop
 from sqlalchemy.exc import SQLAlchemyError
 
 from archive import Archive, DatabaseUnusable, check_database, open_pool
+from archive.documents import Keeping
 from embedded import EmbeddedError, lease
 from migrations import upgrade
 from registry.lease import Lease
@@ -87,9 +88,10 @@ async def serve(settings: Settings) -> None:
         await asyncio.to_thread(upgrade, database_url)
         pool = await stack.enter_async_context(open_pool(database_url, application_name="roomlog-worker", wait_s=3.0))
         async with asyncio.TaskGroup() as group:
-            keeping = group.create_task(keep(), name="servers")
-            await run_loops(link, Archive(pool), config_of(settings), stop)
-            keeping.cancel()
+            servers = group.create_task(keep(), name="servers")
+            keeping = Keeping(settings.document_versions, settings.document_version_hours)
+            await run_loops(link, Archive(pool, keeping), config_of(settings), stop)
+            servers.cancel()
 
 
 async def run_loops(link: Link, archive: Archive, config: WorkerConfig, stop: asyncio.Event) -> None:
