@@ -7,7 +7,7 @@ PIP := $(PY) -m pip --quiet --disable-pip-version-check
 STAMPS := $(VENV)/stamps
 export PORT
 
-.PHONY: setup run test check demo lock clean
+.PHONY: setup run test check demo bench lock clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMPS)/run
@@ -20,6 +20,10 @@ demo: $(STAMPS)/run
 
 test: $(STAMPS)/run $(STAMPS)/test $(STAMPS)/node $(STAMPS)/provider
 	$(PY) -m pytest
+
+# `make bench` measures everything (about 20 minutes), `make bench QUICK=1` the chief cases once; ARGS="--help" tells more.
+bench: $(STAMPS)/run $(STAMPS)/bench
+	@exec $(PY) -m bench $(if $(QUICK),--quick) $(ARGS)
 
 # The provider's types are checked where it is built.
 check: $(STAMPS)/run $(STAMPS)/test $(STAMPS)/provider
@@ -62,6 +66,12 @@ $(STAMPS)/provider: $(STAMPS)/provider-packages web/provider/tsconfig.json $(wil
 	@cd web/provider && PATH="$(abspath $(VENV)/bin):$$PATH" npm run --silent build
 	@touch $@
 
+$(STAMPS)/bench: requirements-bench.txt bench/peers/node/package-lock.json | $(STAMPS)/run
+	@echo "· installing what the benchmark needs (requirements-bench.txt, bench/peers/node/package-lock.json)"
+	@$(PIP) install --require-hashes -r requirements-bench.txt
+	@cd bench/peers/node && PATH="$(abspath $(VENV)/bin):$$PATH" npm ci --silent --prefer-offline --no-audit --no-fund
+	@touch $@
+
 # New lock files, without the address of any package index in them.
 UV ?= uv
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -69,9 +79,10 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 lock:
 	$(LOCK) pyproject.toml requirements.in -o requirements.txt
 	$(LOCK) pyproject.toml requirements.in --extra test -c requirements.txt -o requirements-test.txt
-	for folder in tests/js cli/demo/js web/provider; do (cd $$folder && npm install --package-lock-only --no-audit --no-fund); done
-	@! grep -nE 'https?://|index-url|find-links' requirements.txt requirements-test.txt
-	@! grep -n '"resolved"' tests/js/package-lock.json cli/demo/js/package-lock.json web/provider/package-lock.json
+	$(LOCK) pyproject.toml requirements.in --extra bench -c requirements-test.txt -o requirements-bench.txt
+	for folder in tests/js cli/demo/js bench/peers/node web/provider; do (cd $$folder && npm install --package-lock-only --no-audit --no-fund); done
+	@! grep -nE 'https?://|index-url|find-links' requirements.txt requirements-test.txt requirements-bench.txt
+	@! grep -n '"resolved"' tests/js/package-lock.json cli/demo/js/package-lock.json bench/peers/node/package-lock.json web/provider/package-lock.json
 
 clean:
-	rm -rf $(VENV) tests/js/node_modules cli/demo/js/node_modules web/provider/node_modules web/provider/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) tests/js/node_modules cli/demo/js/node_modules bench/peers/node/node_modules web/provider/node_modules web/provider/dist .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,77 @@
+"""`python -m bench`: run the suite and write its results. `make bench` is this with everything installed."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.cases.base import Case
+from bench.conductor import conduct
+from bench.plan import FULL, QUICK, Plan
+from bench.progress import Progress
+from bench.remote import ROOT
+from bench.report.goals import GOALS, judge
+from bench.report.machine import machine, versions
+from bench.report.plots import draw
+from bench.report.results import Results
+from bench.report.tables import goals, page, table
+from bench.servers import postgres
+from bench.suite import suite
+
+
+def main() -> int:
+    """Returns the exit code: 1 when no run of some case gave figures."""
+    options = _options()
+    plan = QUICK if options.quick else FULL
+    plan = replace(plan, runs=options.runs) if options.runs else plan
+    cases = [case for case in suite(plan.quick) if not options.case or case.name in options.case]
+    if not cases:
+        sys.exit(f"no such case; there are {', '.join(case.name for case in suite(plan.quick))}")
+    results = measure(cases, plan)
+    folder = options.out or (ROOT / ".bench" if plan.quick or options.case else ROOT / "docs" / "benchmarks")
+    write(results, cases, folder)
+    print(goals(judge(results, GOALS)))
+    for case in cases:
+        print(f"{case.title}\n\n{table(results, case)}")
+    print(f"written to {folder}")
+    failed = [c.name for c in cases if all(r.outcome is None for r in results.runs if r.case == c.name)]
+    return 1 if failed else 0
+
+
+def measure(cases: Sequence[Case], plan: Plan) -> Results:
+    """Run the cases."""
+    began, started = datetime.now(UTC), time.monotonic()
+    total = sum(min(plan.runs, case.runs) * len(case.targets) for case in cases)
+    progress = Progress(total, lambda line: print(line, flush=True))
+    progress.note(f"{total} runs, at most {plan.budget_s / 60:.0f} minutes and the last run; loopback only")
+    with postgres() as server:
+        runs = asyncio.run(conduct(cases, plan, server, progress))
+    about = {"when": began.strftime("%Y-%m-%d %H:%M UTC"), "seconds": time.monotonic() - started}
+    return Results({**about, "machine": machine(), "versions": versions()}, runs)
+
+
+def write(results: Results, cases: Sequence[Case], folder: Path) -> None:
+    """results.json, README.md and the plots."""
+    folder.mkdir(parents=True, exist_ok=True)
+    results.write(folder / "results.json")
+    plots = draw(results, cases, folder)
+    (folder / "README.md").write_text(page(results, cases, judge(results, GOALS), plots))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench", description="Roomlog beside its peers, in the same run.")
+    parser.add_argument("--quick", action="store_true", help="the chief cases, once; written to .bench")
+    parser.add_argument("--case", action="append", help="only this case (may be given more than once); to .bench")
+    parser.add_argument("--runs", type=int, default=0, help="runs of every case and target")
+    parser.add_argument("--out", type=Path, help="folder of the results")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

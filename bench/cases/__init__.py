@@ -1,0 +1,1 @@
+"""The cases: what is done to a target, a small file each."""

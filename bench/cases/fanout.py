@@ -1,0 +1,37 @@
+"""Fan-out: one room, many members, every event to all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.cases.base import PACED_AND_SATURATED, Outcome, Shown, paced, prefixed, saturated
+from bench.plan import Plan
+from bench.stage import Stage
+from bench.targets.base import Target
+
+CLIENTS = 500
+RATE = 20.0
+IN_FLIGHT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Fanout:
+    """Paced, and then in a closed loop."""
+
+    targets: Sequence[Target]
+    name: str = "fanout"
+    title: str = (
+        f"Fan-out: 1 room, {CLIENTS} clients on 2 nodes, {RATE:.0f} events/s; then {IN_FLIGHT} always in flight"
+    )
+    runs: int = 99
+    limit_s: float = 60.0
+    shown: Sequence[Shown] = PACED_AND_SATURATED
+
+    async def run(self, stage: Stage, plan: Plan) -> Outcome:
+        rooms = await stage.running.rooms(1)
+        await stage.admit([rooms] * CLIENTS)
+        await stage.publish_to(rooms)
+        figures, usage = await paced(stage, plan, RATE)
+        flat_out, _ = await saturated(stage, plan, IN_FLIGHT, CLIENTS)
+        return Outcome(prefixed("paced", figures) | prefixed("saturated", flat_out), usage)

@@ -1,0 +1,183 @@
+"""One Socket.IO client on a C-speed WebSocket: the least of Engine.IO 4 and Socket.IO 5 that a server wants.
+
+It opens a raw websocket (`?EIO=4&transport=websocket`), sends `40{auth}`, answers pings, and knows connection state
+recovery: `pid` from the CONNECT answer, the offset from the last argument of the last event.
+Protocols: https://socket.io/docs/v4/engine-io-protocol/ and https://socket.io/docs/v4/socket-io-protocol/
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+import time
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+
+from bench.crowd.tally import Tally
+from bench.marks import EMITTED, LENGTH, ROOM, SEQUENCE, SIGN
+
+OPEN_S = 60.0
+SMALL_BUFFER = 16_384
+"""Receive buffer of a client that is to be slow: a loopback socket takes megabytes before the server notices."""
+
+_OFFSET = re.compile(rb',"([0-9][0-9a-z:.-]*)"\]$')
+
+
+@dataclass(slots=True)
+class Count:
+    """What a crowd's clients have received since the last reset. spread_ns: a sample of every delivery's latency."""
+
+    deliveries: int = 0
+    frames: int = 0
+    bytes: int = 0
+    resets: int = 0
+    errors: int = 0
+    spread_ns: array[int] = field(default_factory=lambda: array("q"))
+
+
+class Client(WSListener):  # type: ignore[misc]  # picows is not installed where this is checked
+    """owed: numbers of its rooms. count: shared by the crowd. delivered: told, once a frame, how many events came."""
+
+    def __init__(
+        self,
+        url: str,
+        auth: dict[str, Any],
+        owed: Sequence[int],
+        count: Count,
+        delivered: Callable[[int], None] | None,
+    ) -> None:
+        super().__init__()
+        self.url = url
+        self.auth = auth
+        self.owed = owed
+        self.count = count
+        self.delivered = delivered
+        self.rooms: dict[bytes, Tally] = {}
+        self.pid: str | None = None
+        self.recovered = False
+        self.last = b""
+        self.ended = asyncio.Event()
+        self.last_at_ns = 0
+        self._room = b""
+        self._tally = Tally()
+        self._transport: WSTransport | None = None
+        self._connected: asyncio.Future[None] | None = None
+
+    async def open(self, small_buffer: bool = False) -> None:
+        """Connect; a client that was connected before resumes. Raises OSError, TimeoutError, ConnectionError."""
+        self._connected = asyncio.get_running_loop().create_future()
+        self.ended.clear()
+        options = {"socket_factory": _small_socket} if small_buffer else {}
+        self._transport, _ = await ws_connect(
+            lambda: self, self.url, websocket_handshake_timeout=OPEN_S, max_frame_size=1 << 26, **options
+        )
+        await asyncio.wait_for(self._connected, OPEN_S)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Count the marks of a frame: no decoding but of three numbers."""
+        if frame.msg_type != WSMsgType.TEXT:
+            return
+        payload = frame.get_payload_as_bytes()
+        at = payload.find(SIGN)
+        if at < 0:
+            self._control(transport, payload)
+            return
+        now = time.monotonic_ns()
+        count = self.count
+        events = 0
+        while at >= 0:
+            mark = payload[at : at + LENGTH]
+            room = mark[ROOM]
+            if room != self._room:
+                self._room = room
+                self._tally = self.rooms.setdefault(room, Tally())
+            tally = self._tally
+            sequence = int(mark[SEQUENCE])
+            if sequence == tally.next:
+                tally.next = sequence + 1
+            else:
+                tally.count(sequence)
+            count.spread_ns.append(now - int(mark[EMITTED]))
+            events += 1
+            at = payload.find(SIGN, at + LENGTH)
+        count.deliveries += events
+        count.frames += 1
+        count.bytes += len(payload)
+        self.last = payload
+        self.last_at_ns = now
+        if self.delivered is not None:
+            self.delivered(events)
+
+    def _control(self, transport: WSTransport, payload: bytes) -> None:
+        """Everything that is no counted event."""
+        if payload[:1] == b"0":
+            auth = dict(self.auth)
+            if self.pid is not None:
+                auth["pid"] = self.pid
+                if offset := _OFFSET.search(self.last):
+                    auth["offset"] = offset[1].decode()
+            self._send(transport, "40" + json.dumps(auth))
+        elif payload == b"2":
+            self._send(transport, "3")
+        elif payload[:2] == b"40":
+            ids = json.loads(payload[2:])
+            self.recovered = self.pid is not None and ids.get("pid") == self.pid
+            self.pid = ids.get("pid")
+            self._answer(None)
+        elif payload[:2] in (b"41", b"44"):
+            self._answer(ConnectionError(payload.decode()))
+        elif payload.startswith(b'42["room:reset"'):
+            self.count.resets += 1
+        elif payload.startswith(b'42["error"'):
+            self.count.errors += 1
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self.ended.set()
+        self._answer(ConnectionError("the link ended"))
+
+    def tally(self, room: int) -> Tally:
+        """What came of a room."""
+        return self.rooms.setdefault(b"%06d" % room, Tally())
+
+    def emit(self, event: str, data: Any) -> None:
+        """Send an event, without acknowledgement."""
+        assert self._transport is not None
+        self._send(self._transport, "42" + json.dumps([event, data]))
+
+    def cut(self) -> None:
+        """End the link without a word, as a tunnel does."""
+        if self._transport is not None:
+            self._transport.underlying_transport.abort()
+
+    def pause(self) -> None:
+        """Read nothing from now on."""
+        assert self._transport is not None
+        self._transport.underlying_transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        assert self._transport is not None
+        self._transport.underlying_transport.resume_reading()
+
+    def _send(self, transport: WSTransport, text: str) -> None:
+        transport.send(WSMsgType.TEXT, text.encode())
+
+    def _answer(self, fault: Exception | None) -> None:
+        if self._connected is not None and not self._connected.done():
+            if fault is None:
+                self._connected.set_result(None)
+            else:
+                self._connected.set_exception(fault)
+
+
+def _small_socket(_url: Any) -> socket.socket:
+    made = socket.socket(socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
+    made.setblocking(False)
+    return made

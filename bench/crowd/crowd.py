@@ -1,0 +1,185 @@
+"""The crowd: what the conductor may ask of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from array import array
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bench.crowd.client import Client, Count
+from bench.crowd.credits import Credits
+from bench.figures import latencies
+from bench.remote import Command
+
+AT_ONCE = 50
+"""Connections that are opened at a time: more only fill the listeners' backlogs."""
+
+POLL_S = 0.005
+
+
+class Crowd:
+    """Clients are named by their number, in the order in which they were opened."""
+
+    def __init__(self) -> None:
+        self._clients: list[Client] = []
+        self._count = Count()
+        self._credits: Credits | None = None
+
+    @property
+    def commands(self) -> Mapping[str, Command]:
+        return {
+            "open": self.open,
+            "emit": self.emit,
+            "reset": self.reset,
+            "report": self.report,
+            "caught_up": self.caught_up,
+            "credits": self.credits,
+            "cut": self.cut,
+            "back": self.back,
+            "pause": self.pause,
+            "resume": self.resume,
+            "deliveries": self.deliveries,
+            "close": self.close,
+        }
+
+    async def open(self, urls: list[str], members: list[dict[str, Any]], small_buffers: bool = False) -> dict[str, Any]:
+        """Open one client a member, on the URLs in turn. Raises what the first that fails raises.
+
+        A member has `auth`, sent as it is, and `rooms`: the numbers of the rooms whose events it is owed.
+        """
+        paid = self._credits.delivered if self._credits else None
+        made = [
+            Client(urls[number % len(urls)], member["auth"], member["rooms"], self._count, paid)
+            for number, member in enumerate(members)
+        ]
+        self._clients += made
+        started = time.monotonic()
+        await _all(made, lambda client: client.open(small_buffers))
+        return {"clients": len(self._clients), "seconds": time.monotonic() - started}
+
+    async def emit(self, first: int, count: int, events: list[list[Any]]) -> dict[str, Any]:
+        """Have each of these clients send all of these [name, data] events."""
+        for client in self._clients[first : first + count]:
+            for name, data in events:
+                client.emit(name, data)
+        return {}
+
+    async def reset(self) -> dict[str, Any]:
+        """Begin a window: counts start at zero; sequence numbers go on."""
+        self._count.spread_ns = array("q")
+        for name in ("deliveries", "frames", "bytes", "resets", "errors"):
+            setattr(self._count, name, 0)
+        for client in self._clients:
+            for tally in client.rooms.values():
+                tally.repeated = tally.disordered = 0
+        return {}
+
+    async def deliveries(self) -> dict[str, Any]:
+        """Deliveries since the reset, cheap."""
+        return {"deliveries": self._count.deliveries}
+
+    async def report(self, emitted: dict[str, int] | None = None) -> dict[str, Any]:
+        """Everything since the reset. emitted: room number -> events so far; what a client should have of its rooms."""
+        count = self._count
+        figures = {name: getattr(count, name) for name in ("deliveries", "frames", "bytes", "resets", "errors")}
+        tallies = [tally for client in self._clients for tally in client.rooms.values()]
+        figures["repeated"] = sum(tally.repeated for tally in tallies)
+        figures["disordered"] = sum(tally.disordered for tally in tallies)
+        figures["closed"] = sum(client.ended.is_set() for client in self._clients)
+        if emitted is not None:
+            figures["lost"] = sum(self._lost(client, emitted) for client in self._clients)
+        return figures | latencies(count.spread_ns)
+
+    def _lost(self, client: Client, emitted: dict[str, int]) -> int:
+        return sum(client.tally(number).lost(emitted.get(str(number), 0)) for number in client.owed)
+
+    async def caught_up(
+        self, emitted: dict[str, int], limit_s: float, first: int = 0, count: int = -1
+    ) -> dict[str, Any]:
+        """Wait until these clients have the last event of all their rooms, at most `limit_s`."""
+        clients = self._clients[first:] if count < 0 else self._clients[first : first + count]
+        deadline = time.monotonic() + limit_s
+        waiting = clients
+        while waiting and time.monotonic() < deadline:
+            waiting = [client for client in waiting if not _has_all(client, emitted)]
+            if waiting:
+                await asyncio.sleep(POLL_S)
+        last = max((client.last_at_ns for client in clients), default=0)
+        return {"behind": len(waiting), "last_at_ns": last}
+
+    async def credits(self, path: str, deliveries_each: int) -> dict[str, Any]:
+        """Pay a publisher that connects to `path`, from now on. At most one at a time."""
+        if self._credits is not None:
+            self._credits.close()
+        self._credits = Credits(deliveries_each)
+        await self._credits.serve(path)
+        for client in self._clients:
+            client.delivered = self._credits.delivered
+        return {}
+
+    async def cut(self, first: int, count: int) -> dict[str, Any]:
+        """End the links of these clients without a word."""
+        cut = self._clients[first : first + count]
+        for client in cut:
+            client.cut()
+        await asyncio.gather(*(client.ended.wait() for client in cut))
+        return {}
+
+    async def back(
+        self, urls: list[str], first: int, count: int, emitted: dict[str, int], limit_s: float
+    ) -> dict[str, Any]:
+        """Bring these clients back, all at once, and wait until they have all. seconds: from the first connect on."""
+        clients = self._clients[first : first + count]
+        for number, client in enumerate(clients):
+            client.url = urls[number % len(urls)]
+        started = time.monotonic_ns()
+        faults = await asyncio.gather(*(client.open() for client in clients), return_exceptions=True)
+        state = await self.caught_up(emitted, max(0.0, limit_s - (time.monotonic_ns() - started) / 1e9), first, count)
+        tallies = [tally for client in clients for tally in client.rooms.values()]
+        return {
+            "seconds": (max(state["last_at_ns"], started) - started) / 1e9,
+            "recovered": sum(client.recovered for client in clients),
+            "refused": sum(isinstance(fault, BaseException) for fault in faults),
+            "lost": sum(self._lost(client, emitted) for client in clients),
+            "repeated": sum(tally.repeated for tally in tallies),
+            "disordered": sum(tally.disordered for tally in tallies),
+        }
+
+    async def pause(self, first: int, count: int) -> dict[str, Any]:
+        """Have these clients read nothing."""
+        for client in self._clients[first : first + count]:
+            client.pause()
+        return {}
+
+    async def resume(self, first: int, count: int) -> dict[str, Any]:
+        """Have these clients read again."""
+        for client in self._clients[first : first + count]:
+            client.resume()
+        return {}
+
+    async def close(self) -> dict[str, Any]:
+        """End all links and forget all clients."""
+        for client in self._clients:
+            client.cut()
+        self._clients.clear()
+        if self._credits is not None:
+            self._credits.close()
+            self._credits = None
+        return {}
+
+
+def _has_all(client: Client, emitted: dict[str, int]) -> bool:
+    return all(client.tally(number).next >= emitted.get(str(number), 0) for number in client.owed)
+
+
+async def _all(clients: list[Client], act: Callable[[Client], Any]) -> None:
+    """Act on all, so many at once. Raises the first fault."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(client: Client) -> None:
+        async with gate:
+            await act(client)
+
+    await asyncio.gather(*(one(client) for client in clients))

@@ -1,0 +1,1 @@
+"""The publisher: one process that emits marked events, paced or in a closed loop."""

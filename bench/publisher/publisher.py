@@ -1,0 +1,129 @@
+"""The publisher: what the conductor may ask of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from bench.crowd.credits import CREDIT
+from bench.publisher.payload import Payloads, Room
+from bench.publisher.raw import raw
+from bench.publisher.roomlog import roomlog
+from bench.publisher.way import Way
+from bench.remote import Command
+
+TURN_S = 0.001
+"""What is due is emitted once a turn: a paced publisher wakes up no more often."""
+
+PATIENCE_S = 2.0
+"""A closed loop that gets no credit for so long has lost events, or the servers hang: it stops and says so."""
+
+BURST = 500
+
+
+class Publisher:
+    """Emits to the rooms that `use` named, in turn."""
+
+    def __init__(self) -> None:
+        self._open = AsyncExitStack()
+        self._way: Way | None = None
+        self._rooms: list[Payloads] = []
+        self._at = 0
+
+    @property
+    def commands(self) -> Mapping[str, Command]:
+        return {
+            "use": self.use,
+            "pace": self.pace,
+            "saturate": self.saturate,
+            "burst": self.burst,
+            "emitted": self.emitted,
+            "leave": self.leave,
+        }
+
+    async def use(self, kind: str, redis_url: str, rooms: list[dict[str, Any]], size: int) -> dict[str, Any]:
+        """Connect a way to emit and name the rooms. kind: "roomlog" or one of `raw.ENCODERS`."""
+        way = roomlog(redis_url) if kind == "roomlog" else raw(redis_url, kind)
+        self._way = await self._open.enter_async_context(way)
+        self._rooms = [Payloads(Room(**room), size) for room in rooms]
+        self._at = 0
+        return {}
+
+    async def pace(self, rate: float, seconds: float) -> dict[str, Any]:
+        """Emit `rate` events a second, evenly. late_ms: how far the publisher itself was behind at worst."""
+        way, sent, late_s = self._ready(), 0, 0.0
+        started = time.monotonic()
+        while sent < int(rate * seconds):
+            behind = (time.monotonic() - started) * rate - sent
+            if behind >= 1:
+                late_s = max(late_s, (behind - 1) / rate)
+                due = min(int(behind), int(rate * seconds) - sent)
+                await way.emit(self._next(due))
+                sent += due
+            await asyncio.sleep(TURN_S)
+        await way.flush()
+        return {"events": sent, "seconds": time.monotonic() - started, "late_ms": late_s * 1000}
+
+    async def saturate(self, seconds: float, in_flight: int, paid_at: str) -> dict[str, Any]:
+        """Keep `in_flight` events undelivered, for so long. starved: it gave up waiting for a delivery."""
+        way, sent = self._ready(), 0
+        started = time.monotonic()
+        async with _credits(paid_at) as reader:
+            due = in_flight
+            while time.monotonic() - started < seconds:
+                await way.emit(self._next(due))
+                sent += due
+                try:
+                    paid = await asyncio.wait_for(reader.read(1 << 16), PATIENCE_S)
+                    while len(paid) % CREDIT.size:
+                        paid += await reader.readexactly(CREDIT.size - len(paid) % CREDIT.size)
+                except TimeoutError:
+                    return {"events": sent, "seconds": time.monotonic() - started, "starved": True}
+                due = sum(number for (number,) in CREDIT.iter_unpack(paid))
+        await way.flush()
+        return {"events": sent, "seconds": time.monotonic() - started, "starved": False}
+
+    async def burst(self, per_room: int) -> dict[str, Any]:
+        """Emit so many events to every room, as fast as the log takes them."""
+        way = self._ready()
+        started = time.monotonic()
+        left = per_room * len(self._rooms)
+        while left:
+            due = min(left, BURST)
+            await way.emit(self._next(due))
+            left -= due
+            await asyncio.sleep(0)
+        await way.flush()
+        return {"events": per_room * len(self._rooms), "seconds": time.monotonic() - started}
+
+    async def emitted(self) -> dict[str, Any]:
+        """How many events every room has had since `use`, by the room's number."""
+        return {"rooms": {str(payloads.room.number): payloads.next for payloads in self._rooms}}
+
+    async def leave(self) -> dict[str, Any]:
+        """Disconnect; everything that was emitted is in the log then."""
+        await self._open.aclose()
+        self._way = None
+        return {}
+
+    def _ready(self) -> Way:
+        if self._way is None:
+            raise RuntimeError("no way to emit: `use` comes first")
+        return self._way
+
+    def _next(self, count: int) -> list[Payloads]:
+        rooms = self._rooms
+        start, self._at = self._at, (self._at + count) % len(rooms)
+        return [rooms[(start + number) % len(rooms)] for number in range(count)]
+
+
+@asynccontextmanager
+async def _credits(path: str) -> AsyncIterator[asyncio.StreamReader]:
+    reader, writer = await asyncio.open_unix_connection(path)
+    try:
+        yield reader
+    finally:
+        writer.close()

@@ -1,0 +1,54 @@
+"""Emitting to Roomlog: its own Python API, as a script or a job would use it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from app.producer import EmitEvent, Producer, producer
+from bench.publisher.payload import KIND, Payloads
+
+AT_ONCE = 2000
+"""Emits that may be unanswered."""
+
+
+class RoomlogWay:
+    """An emitter a room, all emits of a turn at once: they share round trips."""
+
+    def __init__(self, made: Producer) -> None:
+        self._producer = made
+        self._emitters: dict[int, EmitEvent] = {}
+        self._unanswered: set[asyncio.Task[str | None]] = set()
+
+    async def emit(self, due: Sequence[Payloads]) -> None:
+        for payloads in due:
+            emitter = self._emitters.get(payloads.room.number) or await self._emitter(payloads)
+            task = asyncio.ensure_future(emitter({"type": KIND, "data": {"content": payloads.content()}}))
+            self._unanswered.add(task)
+            task.add_done_callback(self._answered)
+        while len(self._unanswered) > AT_ONCE:
+            await asyncio.wait(self._unanswered, return_when=asyncio.FIRST_COMPLETED)
+
+    def _answered(self, task: asyncio.Task[str | None]) -> None:
+        self._unanswered.discard(task)
+        task.result()
+
+    async def _emitter(self, payloads: Payloads) -> EmitEvent:
+        room = payloads.room
+        info = {"user_id": room.user, "chat_id": room.chat, "message_id": room.message}
+        emitter = self._emitters[room.number] = await self._producer.get_event_emitter(info)
+        return emitter
+
+    async def flush(self) -> None:
+        if self._unanswered:
+            await asyncio.gather(*self._unanswered)
+
+
+@asynccontextmanager
+async def roomlog(redis_url: str) -> AsyncIterator[RoomlogWay]:
+    """The way to Roomlog's log at `redis_url`."""
+    async with producer(redis_url) as made:
+        way = RoomlogWay(made)
+        yield way
+        await way.flush()

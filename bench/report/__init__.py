@@ -1,0 +1,1 @@
+"""What comes out: JSON with everything, Markdown tables, plots."""

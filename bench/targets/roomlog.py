@@ -1,0 +1,109 @@
+"""Us, as a user runs it: `roomlog serve` twice, a worker, tokens that are checked."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import jwt
+
+from bench.program import Program, free_port
+from bench.publisher.payload import Room
+from bench.targets.base import NODES, Place, node_urls, stop_all
+
+SECRET = "a secret of the benchmark that is long enough"
+PATH = "/ws/socket.io/"
+
+
+def token(user: str, role: str = "user") -> str:
+    """A token of a user."""
+    claims = {"id": user, "name": user, "role": role, "iat": int(time.time()), "jti": os.urandom(4).hex()}
+    return jwt.encode(claims, SECRET, algorithm="HS256")
+
+
+@dataclass(slots=True)
+class RunningRoomlog:
+    """A room is a user's; its chat is made over HTTP. idle: nodes that no client of a case is to use."""
+
+    place: Place
+    database: str
+    programs: list[Program]
+    kind: str = "roomlog"
+
+    @property
+    def urls(self) -> list[str]:
+        return node_urls(self.programs, PATH)
+
+    async def rooms(self, count: int) -> list[Room]:
+        port = next(program.port for program in self.programs if program.role == "node")
+        rooms = []
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
+            for number in range(count):
+                user = f"u{number}"
+                headers = {"Authorization": f"Bearer {token(user)}"}
+                answer = await client.post("/api/v1/chats/new", json={"title": "Bench"}, headers=headers)
+                answer.raise_for_status()
+                rooms.append(Room(number, f"user:{user}", user, answer.json()["id"], f"m{number}"))
+        return rooms
+
+    def auth(self, rooms: Sequence[Room]) -> dict[str, Any]:
+        """One room each: a client is in the room of its user."""
+        (room,) = rooms
+        return {"token": token(room.user)}
+
+    async def stop(self) -> None:
+        await stop_all(self.programs)
+        self.place.postgres.drop(self.database)
+
+
+@dataclass(frozen=True, slots=True)
+class Roomlog:
+    """settings: environment of all its processes. idle: nodes more than the clients use, under the role "idle"."""
+
+    name: str = "Roomlog"
+    worker: bool = True
+    idle: int = 0
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    async def start(self, place: Place) -> RunningRoomlog:
+        database = place.postgres.create()
+        env = {
+            "REDIS_URL": place.redis_url,
+            "DATABASE_URL": place.postgres.url_of(database),
+            "WEBUI_SECRET_KEY": SECRET,
+            "LOG_LEVEL": "WARNING",
+            **self.settings,
+        }
+        programs = [self._node(place, number, env) for number in range(NODES + self.idle)]
+        if self.worker:
+            programs.append(Program("worker", (sys.executable, "-m", "workers"), place.folder / "worker.log", env))
+        running = RunningRoomlog(place, database, programs)
+        try:
+            for program in programs:
+                await program.start()
+            for program in programs:
+                if program.port:
+                    await program.until(lambda port=program.port: _is_ready(port))  # type: ignore[misc]
+        except BaseException:
+            await running.stop()
+            raise
+        return running
+
+    def _node(self, place: Place, number: int, env: Mapping[str, str]) -> Program:
+        port = free_port()
+        command = (sys.executable, "-m", "cli.main", "serve", "--port", str(port))
+        role = "node" if number < NODES else "idle"
+        return Program(role, command, place.folder / f"node{number}.log", env, port)
+
+
+async def _is_ready(port: int) -> bool:
+    try:
+        async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
+            return (await client.get(f"http://127.0.0.1:{port}/livez")).is_success
+    except httpx.TransportError:
+        return False
