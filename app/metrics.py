@@ -15,6 +15,7 @@ SLOW = Counter("roomlog_slow_sockets_total", "Times a socket left live mode beca
 REFUSED = Counter("roomlog_auth_failures_total", "Connections and requests refused for their token.", ["where"])
 BAD_INPUT = Counter("roomlog_bad_packets_total", "Client packets refused as malformed.")
 COMPLETIONS = Counter("roomlog_completions_total", "Completions that ended, by how.", ["outcome"])
+SIGNALS_SKIPPED = Counter("roomlog_signals_skipped_total", "Signals between nodes that could not be read.")
 CONNECTIONS = Gauge("roomlog_connections", "Connected sessions.")
 ROOMS = Gauge("roomlog_rooms", "Rooms with members on this node.")
 TAIL_AGE = Gauge("roomlog_tail_age_seconds", "Seconds since the tail last heard from the log.")

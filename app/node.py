@@ -139,7 +139,7 @@ class Node:
             self.orders.stop_task,
             self.spawn,
         )
-        self.bus = Bus(link, client, self._signalled)
+        self.bus = Bus(link, client, self._signalled, metrics.SIGNALS_SKIPPED.inc)
         self.emitter = Emitter(self.appender, self.bus)
         calls = CallRecords(keys, client)
         self.asked = Asked(self.sessions, calls, self.spawn)

@@ -19,6 +19,8 @@ def _printable(value: object) -> object:
     return value
 
 
+EventName = Annotated[str, Field(min_length=1, max_length=200), BeforeValidator(_printable)]
+
 Name = Annotated[str, Field(min_length=1, max_length=255), BeforeValidator(_printable)]
 """An id: of a chat, a message, a user. As long as the archive takes it."""
 
@@ -126,7 +128,7 @@ class JoinNote(BaseModel):
 class MessageEvent(BaseModel):
     """Body of POST /api/v1/chats/{id}/messages/{mid}/event."""
 
-    type: str = Field(min_length=1, max_length=200)
+    type: EventName
     data: Any = None
 
 
@@ -139,7 +141,7 @@ class MessageContent(BaseModel):
 class RoomEvent(BaseModel):
     """Body of POST /api/v1/rooms/{room}/events."""
 
-    event: str = Field(min_length=1, max_length=200)
+    event: EventName
     data: Any = None
     durable: bool = True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,12 +30,22 @@ class Signal:
 
 
 class Bus:
-    """The shard's channel of signals. `run` must be running for `deliver` to be called."""
+    """The shard's channel of signals. `run` must be running for `deliver` to be called.
 
-    def __init__(self, link: Link, client: Client, deliver: Callable[[Signal], None]) -> None:
+    deliver: may raise ValueError for a signal that it cannot read. skipped: called for each signal that nobody could.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        client: Client,
+        deliver: Callable[[Signal], None],
+        skipped: Callable[[], object] = lambda: None,
+    ) -> None:
         self._channel = link.keys.bus
         self._client = client
         self._deliver = deliver
+        self._skipped = skipped
 
     async def publish(self, signal: Signal) -> None:
         """Send to every node that listens now. Raises LogUnavailable when Redis does not take it."""
@@ -56,16 +67,28 @@ class Bus:
             while True:
                 message = await pubsub.get_message(timeout=1.0)
                 if message is not None:
-                    self._deliver(_parse(message["data"]))
+                    self._take(message["data"])
+
+    def _take(self, message: bytes) -> None:
+        """Deliver a signal. What cannot be read is skipped: whoever may publish must not be able to end a node."""
+        try:
+            self._deliver(_parse(message))
+        except ValueError as fault:
+            log.error("a signal of %d bytes is skipped, it cannot be read: %s", len(message), fault)
+            self._skipped()
 
 
 def frame(signal: Signal) -> bytes:
     """A signal as it travels; whatever is put behind it is more of its data."""
-    head = "\n".join((signal.room, signal.event, signal.skip)).encode()
+    head = json.dumps([signal.room, signal.event, signal.skip]).encode()
     return len(head).to_bytes(4, "big") + head + signal.data
 
 
 def _parse(message: bytes) -> Signal:
+    """The signal of a frame. Raises ValueError."""
     size = int.from_bytes(message[:4], "big")
-    room, event, skip = message[4 : 4 + size].decode().split("\n")
+    head = json.loads(message[4 : 4 + size])
+    if not (isinstance(head, list) and len(head) == 3 and all(isinstance(part, str) for part in head)):
+        raise ValueError("the head is not room, event, skip")
+    room, event, skip = head
     return Signal(room, event, message[4 + size :], skip)

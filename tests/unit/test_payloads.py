@@ -25,7 +25,9 @@ def test_unknown_fields_are_ignored() -> None:
         (UserJoin, {"auth": {"token": 7}}, "auth.token"),
         (NewChat, {"title": "x" * 1001}, "title"),
         (MessageEvent, {"type": ""}, "type"),
+        (MessageEvent, {"type": "a\nb"}, "type"),
         (RoomEvent, {"event": "e", "durable": "perhaps"}, "durable"),
+        (RoomEvent, {"event": "a\nb"}, "event"),
     ],
 )
 def test_a_refusal_names_the_place_and_no_value(kind: Any, payload: Any, place: str) -> None:
