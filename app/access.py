@@ -84,6 +84,14 @@ class Access:
             return owner
         return owner if await self._granted(identity, f"chat:{chat_id}", f"user:{owner}") == "write" else None
 
+    async def chat_to_emit(self, identity: Identity, chat_id: str) -> str | None:
+        """The chat's owner, if the user may put any event on the owner's pages: the owner, admins, services.
+
+        A grant to write is none to ask, to run code, or to notify: those with one post contents and turns.
+        """
+        owner = await self._owners.of(chat_id)
+        return owner if identity.may_serve or owner == identity.user_id else None
+
     async def _granted(self, identity: Identity, room: str, log: str) -> str:
         """The permission that the user was given, or ""."""
         try:

@@ -91,10 +91,15 @@ async def delete(request: Request) -> Response:
 
 
 async def emit(request: Request) -> Response:
-    """Emit an event of a message; answers its position when the log (or, with ack=sql, the database) has it."""
+    """Emit an event of a message; answers its position when the log (or, with ack=sql, the database) has it.
+
+    For the chat's owner, admins and services."""
     node, identity = node_of(request), await identify(request)
     body = await read_body(request, MessageEvent)
-    owner = await _owner(node, identity, request.path_params["chat_id"])
+    chat_id = request.path_params["chat_id"]
+    owner = await node.access.chat_to_emit(identity, chat_id)
+    if owner is None:
+        raise unknown_chat(chat_id)
     once = once_of(request, identity)
     appended = await node.emitter.emit(_target(request, owner), body.type, body.data, once)
     await acknowledge(request, f"user:{owner}", appended)

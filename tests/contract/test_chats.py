@@ -139,19 +139,24 @@ async def test_a_viewer_reads_and_a_writer_writes_and_the_viewer_gets_the_shared
             await eventually(lambda: kinds(viewer) == ["chat:access"])
             assert await join(viewer, chat)
             assert (await bob.chat(chat))["user_id"] == "alice"
-            refused = await bob.client.post(f"/api/v1/chats/{chat}/messages/m1/event", json={"type": "x", "data": 1})
-            assert refused.status_code == 404
-            await carol.emit(chat, "message", {"content": "one"})
-            await eventually(lambda: viewer.contents == ["one"])
+
+            def written() -> list[str]:
+                shown = [body["data"] for body in viewer.of("events")]
+                return [data["data"]["content"] for data in shown if data["type"] == "chat:message"]
+
+            path = f"/api/v1/chats/{chat}/messages/m1"
+            assert (await bob.client.post(path, json={"content": "no"})).status_code == 404
+            assert (await carol.client.post(path, json={"content": "one"})).status_code == 200
+            await eventually(lambda: written() == ["one"])
             await viewer.drop()
-            await carol.emit(chat, "message", {"content": "two"})
+            assert (await carol.client.post(path, json={"content": "two"})).status_code == 200
             await viewer.open(one.url, token("bob"), transports=["websocket"])
             assert viewer.recovered
-            await eventually(lambda: viewer.contents == ["one", "two"])
+            await eventually(lambda: written() == ["one", "two"])
             assert viewer.of("events")[-1] == {
                 "chat_id": chat,
                 "message_id": "m1",
-                "data": {"type": "message", "data": {"content": "two"}},
+                "data": {"type": "chat:message", "data": {"content": "two"}},
                 "user_id": "alice",
                 "shared": True,
             }
@@ -296,13 +301,45 @@ async def test_a_stranger_is_answered_as_for_a_chat_that_is_not_there(fleet: Fle
         assert (await alice.chat(chat))["title"] == "The secret title"
 
 
-async def test_nobody_gets_access_by_an_event_of_a_producer(fleet: Fleet) -> None:
-    async with two(fleet) as (one, _other), calling(one.url, "alice", "bob", "mallory") as (alice, bob, mallory):
+EMITTED = (
+    ("execute", {"code": "steal(localStorage.token)"}),
+    ("confirmation", {"title": "Delete it all?"}),
+    ("notification", {"type": "error", "content": "call this number"}),
+    ("chat:access", {}),
+    ("message", {"content": "x"}),
+)
+
+
+async def test_only_the_owner_admins_and_services_put_events_on_the_owners_page(fleet: Fleet) -> None:
+    async with two(fleet) as (one, other), calling(one.url, "alice", "mallory", "bob") as (alice, *others):
         chat = await alice.new_chat()
-        await share(alice, chat, bob="write")
+        await share(alice, chat, mallory="write", bob="read")
+        async with (
+            listening(other.url, "alice") as page,
+            calling(one.url, "root", role="admin") as (root,),
+            calling(one.url, "pipeline", role="service") as (service,),
+        ):
+            path = f"/api/v1/chats/{chat}/messages/m1/event"
+            for kind, data in EMITTED:
+                for api in others:
+                    answer = await api.client.post(path, json={"type": kind, "data": data})
+                    assert answer.status_code == 404, kind
+            for api in (alice, root, service):
+                await api.emit(chat, "message", {"content": "hello"})
+            await eventually(lambda: page.contents == ["hello"] * 3)
+            assert kinds(page) == ["message"] * 3
+
+
+async def test_nobody_gets_access_by_an_event_of_a_producer(fleet: Fleet) -> None:
+    async with (
+        two(fleet) as (one, _other),
+        calling(one.url, "alice", "mallory") as (alice, mallory),
+        calling(one.url, "pipeline", role="service") as (service,),
+    ):
+        chat = await alice.new_chat()
         forged = {"room": f"chat:{chat}", "grants": {"mallory": "write"}}
-        await bob.emit(chat, "chat:grants", forged)
-        await bob.emit(chat, "chat:access", forged)
-        await bob.emit(chat, "chat:delete", {"chat_id": chat})
+        await service.emit(chat, "chat:grants", forged)
+        await service.emit(chat, "chat:access", forged)
+        await service.emit(chat, "chat:delete", {"chat_id": chat})
         assert (await mallory.client.get(f"/api/v1/chats/{chat}")).status_code == 404
         assert (await alice.chat(chat))["id"] == chat
