@@ -301,7 +301,7 @@ async def test_a_stranger_is_answered_as_for_a_chat_that_is_not_there(fleet: Fle
         assert (await alice.chat(chat))["title"] == "The secret title"
 
 
-EMITTED = (
+EMITTED: tuple[tuple[str, object], ...] = (
     ("execute", {"code": "steal(localStorage.token)"}),
     ("confirmation", {"title": "Delete it all?"}),
     ("notification", {"type": "error", "content": "call this number"}),
