@@ -68,7 +68,7 @@ class Question:
 
     user_id: str
     sid: str
-    chat_id: str
+    chat_id: str | None
     message_id: str | None
     kind: str
     data: Any

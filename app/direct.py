@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -35,19 +35,30 @@ class DirectFailed(Exception):
     """The browser did not deliver the completion, or not to its end. The text may be shown to users."""
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The page that is asked: a session of this user, for a message of this chat, if it is for one."""
+
+    user_id: str
+    session_id: str
+    chat_id: str | None = None
+    message_id: str | None = None
+
+
 @dataclass(slots=True)
 class DirectCompletion:
     """What a browser delivers. whole: the JSON completion, when it came in one piece; else read `lines`.
 
-    resent: True once the browser's connection changed in mid-stream: lines that were on the lost link are missing.
+    connection: of the browser, when it was asked. resent: True once another one brought lines or the end: what was on
+    the lost link may be missing.
     """
 
     follower: Follower
+    connection: str
     whole: Any = None
     resent: bool = False
     fault: str = ""
     waiting_since: float | None = None
-    _connection: str = field(default="")
 
     async def lines(self) -> AsyncGenerator[str, None]:
         """The provider's lines as the browser read them, in order, until it said that it is done.
@@ -61,8 +72,7 @@ class DirectCompletion:
                 continue
             self.waiting_since = None
             connection, payload = orjson.loads(entry.data)
-            self.resent = self.resent or self._connection not in ("", connection)
-            self._connection = connection
+            self.resent = self.resent or connection != self.connection
             if isinstance(payload, dict):
                 if payload.get("error"):
                     raise DirectFailed(str(payload["error"]))
@@ -92,32 +102,32 @@ class Direct:
         self._away_s = away_s
 
     @asynccontextmanager
-    async def complete(
-        self, request_info: Mapping[str, Any], form_data: Any, model: Any
-    ) -> AsyncIterator[DirectCompletion]:
-        """Have the asking user's page do a completion. request_info: as for `get_event_call`.
+    async def complete(self, page: Page, form_data: Any, model: Any) -> AsyncIterator[DirectCompletion]:
+        """Have the asking user's page do a completion.
 
         Raises DirectFailed when the page is not there, refuses, or is silent, and LogUnavailable. Leaves nothing
         behind.
         """
         deadline = asyncio.get_running_loop().time() + self._away_s
         while True:
-            async with self._channel(request_info) as (channel, completion):
-                answer = await self._ask(request_info, channel, form_data, model)
+            async with self._channel(page) as (channel, completion):
+                answer = await self._ask(page, channel, form_data, model)
                 if answer != GONE:
                     completion.whole = _whole(answer)
-                    yield completion
-                    return
-            await self._back(request_info, deadline)
+                    if completion.whole is not None or await self._connection(page) == completion.connection:
+                        yield completion
+                        return
+            await self._back(page, deadline)
 
     @asynccontextmanager
-    async def _channel(self, request_info: Mapping[str, Any]) -> AsyncIterator[tuple[str, DirectCompletion]]:
+    async def _channel(self, page: Page) -> AsyncIterator[tuple[str, DirectCompletion]]:
         """A new channel that lines may come on, watched and kept until its end."""
-        channel = f"{request_info['user_id']}:{request_info['session_id']}:{uuid.uuid4().hex}"
+        channel = f"{page.user_id}:{page.session_id}:{uuid.uuid4().hex}"
+        connection = await self._connection(page)
         await self._directs.keep(channel)
         follower = Follower(self._hub, direct_room(channel), self._hub.position)
-        completion = DirectCompletion(follower)
-        watching = asyncio.create_task(self._watch(channel, request_info["session_id"], completion))
+        completion = DirectCompletion(follower, connection)
+        watching = asyncio.create_task(self._watch(channel, page.session_id, completion))
         try:
             yield channel, completion
         finally:
@@ -130,14 +140,19 @@ class Direct:
             except LogUnavailable as fault:
                 log.warning("%s is left to be reaped: %s", channel, fault)
 
-    async def _ask(self, request_info: Mapping[str, Any], channel: str, form_data: Any, model: Any) -> Any:
-        sid = request_info["session_id"]
+    async def _connection(self, page: Page) -> str:
+        """The connection of the asking user's session; "" when it has none now."""
+        session = await self._pool.find(page.session_id)
+        return session.connection if session is not None and session.user_id == page.user_id else ""
+
+    async def _ask(self, page: Page, channel: str, form_data: Any, model: Any) -> Any:
+        sid = page.session_id
         data = {"form_data": form_data, "model": model, "channel": channel, "session_id": sid}
         question = Question(
-            request_info["user_id"],
+            page.user_id,
             sid,
-            request_info["chat_id"],
-            request_info.get("message_id"),
+            page.chat_id,
+            page.message_id,
             "request:chat:completion",
             data,
             wait_s=max(self._idle_s, DEFAULT_TIMEOUT_S),
@@ -145,12 +160,12 @@ class Direct:
         )
         return await self._calls.call(question)
 
-    async def _back(self, request_info: Mapping[str, Any], deadline: float) -> None:
+    async def _back(self, page: Page, deadline: float) -> None:
         """Wait until the asking session is back. It is asked anew then, on a new channel: whether it had begun is not
         known, and two answers on one channel would mix. Raises DirectFailed."""
         while asyncio.get_running_loop().time() < deadline:
-            session = await self._pool.find(request_info["session_id"])
-            if session is not None and session.user_id == request_info["user_id"]:
+            session = await self._pool.find(page.session_id)
+            if session is not None and session.user_id == page.user_id:
                 return
             if session is not None:
                 break

@@ -25,7 +25,7 @@ STREAMS = 1000
 
 @dataclass(slots=True)
 class _Stream:
-    """bytes: what came so far. broken: a line is missing, so nothing after it is appended and the reader times out."""
+    """bytes: what came so far. broken: a line is missing, so nothing comes after it but that, for the reader."""
 
     bytes: int = 0
     broken: bool = False
@@ -55,21 +55,27 @@ class DirectLines:
         stream = self._streams.setdefault(name, _Stream())
         if len(self._streams) > STREAMS:
             self._streams.popitem(last=False)
-        if stream.broken:
-            return False
         if done:
             self._streams.pop(name, None)
+        if stream.broken:
+            return await self._break_off(session, channel, "Lines of the completion were lost on their way.")
+        if done:
             return await self._append(session, channel, {"done": True})
         size = len(payload)
         stream.bytes += size
         if size > LINE_BYTES or stream.bytes > STREAM_BYTES:
             stream.broken = True
-            return await self._append(session, channel, {"done": True, "error": "The completion is too large."})
+            return await self._break_off(session, channel, "The completion is too large.")
         try:
             return await self._append(session, channel, payload)
         except BaseException:
             stream.broken = True
             raise
+
+    async def _break_off(self, session: Session, channel: str, error: str) -> bool:
+        """End a completion of which a line is missing; said again with every further line, in case the log is away."""
+        await self._append(session, channel, {"done": True, "error": error})
+        return False
 
     async def _append(self, session: Session, channel: str, payload: Any) -> bool:
         data = orjson.dumps([session.connection, payload])

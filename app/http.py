@@ -15,6 +15,7 @@ from starlette.responses import Response
 from app import metrics
 from app.auth import BadToken, Identity
 from app.chats import ChatBusy
+from app.own_session import NotYourSession
 from app.payloads import BadPayload, parse
 from archive.errors import ArchiveError
 from streams.append import Appended, Once
@@ -58,6 +59,8 @@ def translate(fault: Exception) -> ApiError:
             return ApiError(401, "unauthorized", str(fault))
         case BadPayload():
             return ApiError(400, "bad_request", str(fault))
+        case NotYourSession():
+            return ApiError(403, "not_your_session", str(fault))
         case EntryTooLarge():
             return ApiError(413, "too_large", str(fault))
         case RoomFull():
@@ -90,6 +93,7 @@ FAULTS = (
     ApiError,
     BadToken,
     BadPayload,
+    NotYourSession,
     EntryTooLarge,
     RoomFull,
     KeyReused,

@@ -16,6 +16,11 @@ REFUSED = Counter("roomlog_auth_failures_total", "Connections and requests refus
 BAD_INPUT = Counter("roomlog_bad_packets_total", "Client packets refused as malformed.")
 COMPLETIONS = Counter("roomlog_completions_total", "Completions that ended, by how.", ["outcome"])
 SIGNALS_SKIPPED = Counter("roomlog_signals_skipped_total", "Signals between nodes that could not be read.")
+AFTERTHOUGHTS = Counter(
+    "roomlog_afterthoughts_total",
+    "Titles, tags and follow-ups that were asked for, by how it ended.",
+    ["kind", "outcome"],
+)
 CONNECTIONS = Gauge("roomlog_connections", "Connected sessions.")
 ROOMS = Gauge("roomlog_rooms", "Rooms with members on this node.")
 TAIL_AGE = Gauge("roomlog_tail_age_seconds", "Seconds since the tail last heard from the log.")

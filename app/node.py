@@ -13,6 +13,7 @@ from typing import Any
 
 from app import __version__, metrics
 from app.access import Access
+from app.active_chats import ActiveChats
 from app.admission import Admissions
 from app.asked import Asked
 from app.auth import Tokens
@@ -130,17 +131,19 @@ class Node:
         )
         self.orders.sessions = self.sessions
         self.gate.admissions = Admissions(self.sessions, records, moves, attendance, self.reader, self.access)
+        self.bus = Bus(link, client, self._signalled, metrics.SIGNALS_SKIPPED.inc)
+        self.emitter = Emitter(self.appender, self.bus)
         hold_s = settings.task_lease_s * HOLD
+        leases = Leases(keys, client, hold_s)
         self.tasks = self.orders.tasks = Tasks(
             self.name,
-            Leases(keys, client, hold_s),
+            leases,
             hold_s,
             settings.task_stop_wait_s,
             self.orders.stop_task,
+            ActiveChats(leases, self.emitter).tell,
             self.spawn,
         )
-        self.bus = Bus(link, client, self._signalled, metrics.SIGNALS_SKIPPED.inc)
-        self.emitter = Emitter(self.appender, self.bus)
         calls = CallRecords(keys, client)
         self.asked = Asked(self.sessions, calls, self.spawn)
         self.asked.bus = self.bus
@@ -163,7 +166,7 @@ class Node:
         lines = DirectLines(self.appender)
         on_events = Events(self.gate, self.sessions, self.users, self.usage, on_channels, on_chats, lines)
         on_events.register(self.server)
-        self.completions = Completions(settings, self.emitter, self.tasks)
+        self.completions = Completions(settings, self.emitter, self.tasks, self.direct)
         self.folded = FoldedWaiter(self.rooms)
         self.health = Health(self, client)
         self._tasks: asyncio.TaskGroup | None = None

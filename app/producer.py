@@ -19,6 +19,7 @@ import orjson
 from app.calls import ANSWERED, Calls, Question
 from app.emitter import Emitter, Target
 from app.orders import Orders
+from app.own_session import check_own_session
 from registry.calls import CallRecords
 from registry.moves import Moves
 from registry.nodes import Nodes
@@ -46,12 +47,16 @@ class Producer:
         self._presence = presence
 
     async def get_event_emitter(self, request_info: Mapping[str, Any]) -> EmitEvent:
-        """An emitter for one message: request_info has `user_id`, `chat_id`, `message_id`.
+        """An emitter for one message: request_info has `user_id`, `chat_id`, `message_id`, and may have `session_id`.
 
         The emitter takes `{type, data}` and returns the event's position when the log has it, None for an ephemeral
         type. Events of one task are in the log in the order in which they were emitted. Raises the errors of
-        `Appender.append`. Raises KeyError here when something is missing.
+        `Appender.append`. Raises KeyError here when something is missing, NotYourSession when the session is another
+        user's.
+
+        No session gets an event twice: those of `user_id`, the asking one among them, get no viewer's copy.
         """
+        await check_own_session(self._pool, request_info["user_id"], request_info.get("session_id"))
         target = Target(request_info["user_id"], request_info["chat_id"], request_info["message_id"])
 
         async def emit(event: Mapping[str, Any]) -> str | None:

@@ -46,6 +46,12 @@ class Settings(SharedSettings):
     completion_connect_s: float = Field(10.0, gt=0, description="How long connecting to the provider may take.")
     completion_tasks: int = Field(500, ge=1, description="Completions of one node at a time; above it: 429.")
     echo_words_s: float = Field(20.0, gt=0, description="Words a second of the embedded provider.")
+    enable_title_generation: bool = Field(True, description="Titles of chats, where a page asks for one.")
+    enable_tags_generation: bool = Field(True, description="Tags of chats, where a page asks for them.")
+    enable_follow_up_generation: bool = Field(True, description="Follow-up questions, where a page asks for them.")
+    task_model: str | None = Field(None, description="Model of these three. Unset: the one that answered.")
+    task_model_external: str | None = Field(None, description="Open WebUI's other name; wins over TASK_MODEL.")
+    afterthought_s: float = Field(60.0, gt=0, description="How long each of these three may take.")
     max_message_bytes: int = Field(16 << 20, ge=1024, description="Largest message or request body that is taken.")
 
     embedded_worker: bool = Field(True, description="With embedded servers only: run a worker beside this node.")
@@ -75,6 +81,11 @@ class Settings(SharedSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.absolute()
+
+    @property
+    def afterthought_model(self) -> str | None:
+        """The model of titles, tags and follow-ups; None: the one that answered."""
+        return self.task_model_external or self.task_model
 
     @property
     def origins(self) -> list[str] | str:

@@ -44,7 +44,8 @@ class _Running:
 class Tasks:
     """The tasks of this node, and stops of any node's.
 
-    order: appends the order to stop a task; returns when the log has it. spawn: runs a coroutine in the node's tasks.
+    order: appends the order to stop a task; returns when the log has it. tell: is told of each task when it is
+    registered, and when its record is gone. spawn: runs a coroutine in the node's tasks.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Tasks:
         lease_s: float,
         wait_s: float,
         order: Callable[[str], Awaitable[Any]],
+        tell: Callable[[TaskRecord], Awaitable[None]],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
         self._node = node
@@ -61,6 +63,7 @@ class Tasks:
         self._lease_s = lease_s
         self._wait_s = wait_s
         self._order = order
+        self._tell = tell
         self._spawn = spawn
         self._running: dict[str, _Running] = {}
         self._closing = False
@@ -126,10 +129,10 @@ class Tasks:
         """Ids of the user's tasks, on all nodes."""
         return await self._records.running_of(user_id)
 
-    async def owner_of(self, task_id: str) -> str | None:
-        """The user whose task it is; None when it is over."""
+    async def find(self, task_id: str) -> TaskRecord | None:
+        """A running task, on whichever node; None when it is over."""
         record = await self._records.get(task_id)
-        return record.user_id if record is not None and not record.ended else None
+        return record if record is not None and not record.ended else None
 
     def obey(self, task_id: str) -> None:
         """Carry out the order to stop a task, if it is one of this node's. In this turn of the loop."""
@@ -172,6 +175,7 @@ class Tasks:
     async def _see_through(self, running: _Running) -> None:
         """Wait for the work's end, and record it."""
         try:
+            await self._tell(running.record)
             await asyncio.wait({running.work})
         finally:
             running.work.cancel()
@@ -181,6 +185,8 @@ class Tasks:
             await self._records.end(running.record, how, closed=closed)
         except LogUnavailable as fault:
             log.warning("the end of task %s is not recorded; its lease runs out: %s", running.record.id, fault)
+            return
+        await self._tell(running.record)
 
     async def aclose(self) -> None:
         """Cancel this node's tasks and wait for them, briefly. May be called twice."""

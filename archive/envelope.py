@@ -32,3 +32,8 @@ def message_entry(
     shared = orjson.dumps(envelope | {"user_id": user_id, "shared": True})
     copy = NewEntry(f"chat:{chat_id}", "events", shared, skip=room)
     return NewEntry(room, "events", body, once=once, fence=fence, copy=copy)
+
+
+def active_entry(user_id: str, chat_id: str, active: bool) -> NewEntry:
+    """The entry that tells a chat's pages whether a task of it runs. folder_id: for the page's list; there are none."""
+    return message_entry(user_id, chat_id, None, "chat:active", {"active": active, "folder_id": None})

@@ -6,7 +6,7 @@ closed it (workers/interrupter.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +97,16 @@ class Tasks:
         """Ids of the tasks whose lease is held: of one item, or all."""
         key = self._keys.task_leases if item_id is None else self._keys.tasks_of(item_id)
         return await self._listed(key, "held", LISTED)
+
+    async def tell_active(self, item_id: str, tell: Callable[[bool], Awaitable[None]]) -> None:
+        """Tell whether an item has running tasks, and again until what was told last is still so.
+
+        When many do this, each behind a change of its own, the last that was told is true, on whichever nodes they are.
+        """
+        told: bool | None = None
+        while (active := bool(await self.running(item_id))) != told:
+            await tell(active)
+            told = active
 
     async def running_of(self, user_id: str) -> list[str]:
         """Ids of one user's tasks."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from archive.envelope import message_entry
+from archive.envelope import active_entry, message_entry
 from registry.lease import Lease, LeaseLost
 from registry.tasks import Remains, Tasks
 from streams.append import Appender, Fence, Step
@@ -48,7 +48,7 @@ class Interrupter:
         """Close what the tasks with an expired lease left. Raises LogUnavailable; what was closed stays closed."""
         expired = await self._tasks.expired()
         for task_id, remains in (await self._tasks.remains_of(expired)).items():
-            if remains is None or await self._close(task_id, remains):
+            if remains is None or (await self._close(task_id, remains) and await self._tell(remains)):
                 await self._tasks.bury(task_id)
 
     async def _close(self, task_id: str, left: Remains) -> bool:
@@ -65,4 +65,17 @@ class Interrupter:
             return False
         else:
             log.warning("task %s died: message %s is interrupted at %s", task_id, left.message_id, appended.position)
+        return True
+
+    async def _tell(self, left: Remains) -> bool:
+        """Tell the chat's pages whether another task of it runs. False when there is no place for it now."""
+
+        async def tell(active: bool) -> None:
+            await self._appender.append(active_entry(left.user_id, left.chat_id, active))
+
+        try:
+            await self._tasks.tell_active(left.chat_id, tell)
+        except RoomFull as fault:
+            log.warning("chat %s is told the next time what runs in it: %s", left.chat_id, fault)
+            return False
         return True

@@ -66,7 +66,7 @@ def _choice(choice: dict[str, Any]) -> Iterator[Piece]:
         reasoning = said.get("reasoning_content") or said.get("reasoning")
         if isinstance(reasoning, str) and reasoning:
             yield Reasoning(reasoning)
-        if text := _text(said.get("content")) or _text(said.get("refusal")):
+        if text := text_of(said.get("content")) or text_of(said.get("refusal")):
             yield Text(text)
         calls = said.get("tool_calls")
         for number, call in enumerate(calls if isinstance(calls, list) else ()):
@@ -76,10 +76,10 @@ def _choice(choice: dict[str, Any]) -> Iterator[Piece]:
         yield Finish(choice["finish_reason"])
 
 
-def _text(content: object) -> str:
-    """Content is a text, or a list of parts of which some are texts."""
+def text_of(content: object) -> str:
+    """The text of a message's content, which is a text, or a list of parts of which some are texts."""
     if isinstance(content, list):
-        return "".join(_text(part.get("text")) for part in content if isinstance(part, dict))
+        return "".join(text_of(part.get("text")) for part in content if isinstance(part, dict))
     return content if isinstance(content, str) else ""
 
 

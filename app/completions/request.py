@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.payloads import Name
 from archive.shapes import MAX_ID_CHARS
@@ -45,8 +45,21 @@ class CompletionRequest(BaseModel):
     stream: bool = False
     chat_id: Name | None = None
     id: Annotated[Name, Field(max_length=MAX_ID_CHARS)] | None = None
-    session_id: str | None = None
+    session_id: str | None = Field(None, max_length=255)
     parent_id: str | None = Field(None, max_length=MAX_ID_CHARS)
+    model_item: dict[str, Any] | None = None
+    background_tasks: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _has_a_browser(self) -> CompletionRequest:
+        if self.is_direct and not self.session_id:
+            raise ValueError("session_id is needed: the model is one of the browser's own (model_item.direct)")
+        return self
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether the model is one that the asking user's browser reaches, and not the node."""
+        return self.model_item is not None and self.model_item.get("direct") is True
 
     def for_provider(self) -> dict[str, Any]:
         """The request as the provider gets it."""
@@ -56,3 +69,11 @@ class CompletionRequest(BaseModel):
     def goes_on(self) -> bool:
         """True when the answer continues what the assistant has said already, instead of saying it anew."""
         return self.messages[-1].get("role") == "assistant"
+
+
+class Completed(BaseModel):
+    """Body of POST /api/chat/completed: the messages as the page has them, and what it knows of the answer."""
+
+    model_config = ConfigDict(extra="allow")
+
+    messages: list[dict[str, Any]]

@@ -26,6 +26,15 @@ class Run:
         self._target = Target(remains.user_id, remains.chat_id, remains.message_id)
         self._output = Output(remains.run)
 
+    @property
+    def text(self) -> str:
+        """What the answer says so far."""
+        return self._output.text("message")
+
+    @property
+    def target(self) -> Target:
+        return self._target
+
     async def begin(self, request: CompletionRequest) -> None:
         """Take the message: older runs of it are refused from here on. It is empty again, unless the answer goes on."""
         message: dict[str, Any] = {

@@ -1,17 +1,16 @@
-"""Providers of completions: any that speaks OpenAI's HTTP API, and an embedded one that echoes."""
+"""Providers of completions: what all have in common, and any that speaks OpenAI's HTTP API."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Protocol
 
 import httpx
 import orjson
 
-from app.completions.pieces import Finish, Piece, ProviderError, Text, Usage, error_text, pieces_of
+from app.completions.pieces import Finish, Piece, ProviderError, error_text, pieces_of
 from app.completions.sse import LINE_BYTES, BadStream, SseParser, read_json
 
 REFUSAL_BYTES = 64 << 10
@@ -165,26 +164,3 @@ async def _values(parser: SseParser, head: bytes, chunks: AsyncIterator[bytes]) 
     if not parser.ended:
         for value in parser.close():
             yield value
-
-
-class Echo:
-    """The embedded provider: says the last user message again, word by word, at a rate. Needs no key."""
-
-    def __init__(self, words_s: float) -> None:
-        self._pause_s = 1 / words_s
-
-    async def aclose(self) -> None: ...
-
-    async def answer(self, request: dict[str, Any]) -> AsyncGenerator[Piece, None]:
-        asked = [m for m in request["messages"] if isinstance(m, dict) and m.get("role") == "user"]
-        pieces = list(pieces_of({"choices": [{"message": asked[-1]}]})) if asked else []
-        text = "".join(piece.text for piece in pieces if isinstance(piece, Text))
-        words = re.findall(r"\s*\S+\s*", text)
-        due = asyncio.get_running_loop().time()
-        for word in words:
-            due += self._pause_s
-            await asyncio.sleep(max(due - asyncio.get_running_loop().time(), 0))
-            yield Text(word)
-        yield Finish("stop")
-        prompt, answer = sum(len(str(m).split()) for m in request["messages"]), len(words)
-        yield Usage({"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer})

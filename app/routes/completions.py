@@ -10,10 +10,12 @@ from starlette.responses import Response, StreamingResponse
 from app.auth import Identity
 from app.completions import plain
 from app.completions.pieces import ProviderError
-from app.completions.request import CompletionRequest
+from app.completions.request import Completed, CompletionRequest
 from app.completions.service import TooBusy
+from app.completions.upstream import Upstream
 from app.http import ApiError, Json, identify, node_of, read_body
 from app.node import Node
+from app.own_session import check_own_session
 
 NOT_STORED = ("local:", "temporary:")
 """Chats with these prefixes are known to the page only: anybody may have one, and nothing of it is stored."""
@@ -23,15 +25,24 @@ async def complete(request: Request) -> Response:
     """Answer a chat's message as a task, and answer its id at once; without `chat_id`: OpenAI's own answer."""
     node, identity = node_of(request), await identify(request)
     body = await read_body(request, CompletionRequest)
+    await check_own_session(node.pool, identity.user_id, body.session_id)
+    upstream = node.completions.upstream_for(identity.user_id, body)
     if body.chat_id is None:
-        return await _plain(node, body)
+        return await _plain(upstream, body)
     owner = await _owner(node, identity, body.chat_id)
     message_id = body.id or str(uuid.uuid4())
     try:
-        task_id = await node.completions.start(owner, body.chat_id, message_id, body)
+        task_id = await node.completions.start(owner, body.chat_id, message_id, body, upstream)
     except TooBusy as fault:
         raise ApiError(429, "busy", str(fault), retryable=True) from fault
     return Json({"status": True, "task_ids": [task_id], "chat_id": body.chat_id, "id": message_id})
+
+
+async def completed(request: Request) -> Response:
+    """What the page of the older generation says behind an answer; answered as it came: no filter changes it here."""
+    await identify(request)
+    body = await read_body(request, Completed)
+    return Json(body.model_dump())
 
 
 async def _owner(node: Node, identity: Identity, chat_id: str) -> str:
@@ -44,8 +55,7 @@ async def _owner(node: Node, identity: Identity, chat_id: str) -> str:
     return owner
 
 
-async def _plain(node: Node, body: CompletionRequest) -> Response:
-    upstream = node.completions.upstream
+async def _plain(upstream: Upstream, body: CompletionRequest) -> Response:
     try:
         if not body.stream:
             return Json(await plain.whole(upstream, body))

@@ -26,7 +26,7 @@ from app.channel_payloads import (
     ReactionBody,
     WebhookMessage,
 )
-from app.completions.request import CompletionRequest
+from app.completions.request import Completed, CompletionRequest
 from app.http import Json, ack_of
 from app.payloads import AccessGrants, ChatUpdate, MessageContent, MessageEvent, NewChat, NewNote, NoteUpdate, RoomEvent
 from app.routes import (
@@ -67,7 +67,11 @@ _WRITE = ((404, "No such chat for you"), (429, "The room is full; retry"), (503,
 _DOWN = ((503, "The log, or a node, does not answer; retry"),)
 _ADMIN = ((403, "Only admins may do this"),)
 _FOLD = (*_WRITE, (504, "In the log, not folded in time"))
-_COMPLETE = (*_WRITE, (502, "The provider gave no answer (without `chat_id` only)"))
+_COMPLETE = (
+    *_WRITE,
+    (403, "`session_id` is another user's"),
+    (502, "The provider gave no answer (without `chat_id` only)"),
+)
 _GONE = ((404, "No such room for you"), (410, "Past the retention: {error, snapshot, position}"))
 _EVENT = "/api/v1/chats/{chat_id}/messages/{message_id}/event"
 
@@ -157,6 +161,7 @@ OPERATIONS = (
     Operation("POST", "/api/v1/users/{user_id}/revoke", users.revoke, answers=_ADMIN + _DOWN),
     Operation("GET", "/api/usage", usage.usage),
     Operation("POST", "/api/chat/completions", completions.complete, CompletionRequest, answers=_COMPLETE),
+    Operation("POST", "/api/chat/completed", completions.completed, Completed),
     Operation("GET", "/api/tasks", tasks.list_all),
     Operation("GET", "/api/tasks/chat/{chat_id}", tasks.list_of_chat, answers=_WRITE[:1]),
     Operation("POST", "/api/tasks/stop/{task_id}", tasks.stop),

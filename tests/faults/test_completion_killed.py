@@ -7,12 +7,12 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cli.resuming import ResumingClient
-from tests.integration.test_completions import ask, done, events_of, message_of
-from tests.support.nodes import Api, Fleet, Process, eventually, token
+from tests.support.completions import ask, done, events_of, message_of, so_far
+from tests.support.nodes import Api, Fleet, LocalNode, Process, eventually, token
 from tests.support.provider import Conversation, running_provider
 from tests.support.proxy import proxy_to
 
@@ -20,10 +20,11 @@ LEASE_S = 3.0
 
 
 class Drip:
-    """A script that sends a word, and another whenever it is told to."""
+    """A script that sends a word, and others when it is told to. sent: those are on their way."""
 
     def __init__(self) -> None:
         self.more = asyncio.Event()
+        self.sent = asyncio.Event()
 
     async def __call__(self, conversation: Conversation) -> None:
         await conversation.start()
@@ -31,13 +32,26 @@ class Drip:
         await self.more.wait()
         for _ in range(5):
             await conversation.event(content=" late")
-            await asyncio.sleep(0.02)
         await conversation.finish()
+        self.sent.set()
+
+
+@dataclass(frozen=True)
+class Streaming:
+    """A node process that streams an answer; alice on it (here) and on another one (there); the provider's script."""
+
+    node: Process
+    other: LocalNode
+    here: Api
+    there: Api
+    chat: str
+    task: str
+    drip: Drip
 
 
 @asynccontextmanager
-async def streaming(fleet: Fleet, **settings: Any) -> AsyncIterator[tuple[Process, Api, Api, str, str, Drip]]:
-    """A node process that streams an answer; alice on it and on another one; the chat and the task; the provider."""
+async def streaming(fleet: Fleet, **settings: Any) -> AsyncIterator[Streaming]:
+    """An answer that has begun."""
     async with running_provider() as provider, fleet.inside() as other:
         drip = Drip()
         provider.script = drip
@@ -45,16 +59,23 @@ async def streaming(fleet: Fleet, **settings: Any) -> AsyncIterator[tuple[Proces
         here, there = Api(node.url), Api(other.url)
         chat = await there.new_chat()
         task = await ask(here, chat)
-
-        async def begun() -> bool:
-            return bool((await message_of(there, chat))["content"] == "begun")
-
-        await eventually(begun)
+        await so_far(there, chat, "begun")
         try:
-            yield node, here, there, chat, task, drip
+            yield Streaming(node, other, here, there, chat, task, drip)
         finally:
             await here.aclose()
             await there.aclose()
+
+
+async def asked_to_stop(node: LocalNode, task: str) -> None:
+    """Wait until the stop is noted on the task's record."""
+    link = node.node.link
+    client = link.client(connections=1)
+
+    async def noted() -> bool:
+        return bool(await client.hexists(link.keys.task(task), "stop"))
+
+    await eventually(noted)
 
 
 async def keys_of(fleet: Fleet) -> list[bytes]:
@@ -65,9 +86,15 @@ async def keys_of(fleet: Fleet) -> list[bytes]:
         return [key for key in found if b"}:task" in key or b"}:run:" in key]
 
 
+async def nothing_left(fleet: Fleet) -> bool:
+    """Whether the dead task is buried: no worker sees to it any more."""
+    return await keys_of(fleet) == []
+
+
 async def test_a_killed_node_leaves_its_answer_interrupted_with_the_text_so_far(fleet: Fleet) -> None:
     fleet.worker(), fleet.worker()
-    async with streaming(fleet) as (node, _here, there, chat, _task, _drip):
+    async with streaming(fleet) as s:
+        node, there, chat = s.node, s.there, s.chat
         told: list[Any] = []
         client = ResumingClient(reconnection=False)
         client.on("events", lambda body, *_: told.append(body["data"]))
@@ -79,24 +106,25 @@ async def test_a_killed_node_leaves_its_answer_interrupted_with_the_text_so_far(
             time.monotonic() - killed_at < LEASE_S + 2
         )  # a look a second, and a machine that is busy with other tests
         assert (message["content"], message["stopped"], message["interrupted"]) == ("begun", True, True)
-        await eventually(lambda: told)
-        assert told == [{"type": "chat:tasks:cancel", "data": {"interrupted": True}}]
-        await asyncio.sleep(1.5)  # long enough for the other worker to have done it again
+        idle = {"type": "chat:active", "data": {"active": False, "folder_id": None}}
+        await eventually(lambda: idle in told)
+        assert told == [{"type": "chat:tasks:cancel", "data": {"interrupted": True}}, idle]
+        await eventually(lambda: nothing_left(fleet))
         assert [kind for kind, _ in await events_of(there)].count("chat:tasks:cancel") == 1
         assert (await there.client.get("/api/tasks")).json() == {"tasks": []}
-        assert await keys_of(fleet) == []
         await client.disconnect()
 
 
 async def test_what_died_while_no_worker_ran_is_closed_when_one_comes(fleet: Fleet) -> None:
-    async with streaming(fleet, task_lease_s=1) as (node, _here, there, chat, task, _drip):
+    async with streaming(fleet, task_lease_s=1) as s:
+        node, there, chat = s.node, s.there, s.chat
         node.kill()
 
         async def gone() -> bool:
             return bool((await there.client.get("/api/tasks")).json() == {"tasks": []})
 
         await eventually(gone)
-        assert (await there.client.post(f"/api/tasks/stop/{task}")).json()["outcome"] == "over"
+        assert (await there.client.post(f"/api/tasks/stop/{s.task}")).json()["outcome"] == "over"
         assert not (await message_of(there, chat))["done"]
         fleet.worker()
         assert (await done(there, chat))["interrupted"]
@@ -104,17 +132,18 @@ async def test_what_died_while_no_worker_ran_is_closed_when_one_comes(fleet: Fle
 
 async def test_a_late_token_of_a_process_that_was_given_up_is_refused(fleet: Fleet) -> None:
     fleet.worker()
-    async with streaming(fleet, task_lease_s=1) as (node, here, there, chat, _task, drip):
+    async with streaming(fleet, task_lease_s=1) as s:
+        node, there, chat = s.node, s.there, s.chat
         assert node.process is not None
         node.process.send_signal(signal.SIGSTOP)
         closed = await done(there, chat)
         assert closed["interrupted"]
-        drip.more.set()
-        await asyncio.sleep(0.2)  # the late words wait in the suspended process' socket
+        s.drip.more.set()
+        await s.drip.sent.wait()  # the late words wait in the suspended process' socket
         node.process.send_signal(signal.SIGCONT)
 
         async def over() -> bool:
-            metrics = (await here.client.get("/metrics")).text
+            metrics = (await s.here.client.get("/metrics")).text
             return (
                 'roomlog_completions_total{outcome="replaced"} 1.0' in metrics or 'outcome="cancelled"} 1.0' in metrics
             )
@@ -126,28 +155,30 @@ async def test_a_late_token_of_a_process_that_was_given_up_is_refused(fleet: Fle
 
 async def test_an_owner_that_is_killed_while_it_is_asked_to_stop_is_unreachable(fleet: Fleet) -> None:
     fleet.worker()
-    async with streaming(fleet) as (node, _here, there, chat, task, _drip):
+    async with streaming(fleet) as s:
+        node, there, chat = s.node, s.there, s.chat
         assert node.process is not None
         node.process.send_signal(signal.SIGSTOP)
         asked_at = time.monotonic()
-        stopping = asyncio.create_task(there.client.post(f"/api/tasks/stop/{task}"))
-        await asyncio.sleep(0.2)
+        stopping = asyncio.create_task(there.client.post(f"/api/tasks/stop/{s.task}"))
+        await asked_to_stop(s.other, s.task)
         assert not stopping.done()
         node.kill()
         answer = (await stopping).json()
         assert (answer["status"], answer["outcome"]) == (False, "unreachable")
         assert time.monotonic() - asked_at < LEASE_S + 2  # a look a second, and a machine that is busy with other tests
         assert (await done(there, chat))["interrupted"]
-        assert await keys_of(fleet) == []
+        await eventually(lambda: nothing_left(fleet))
 
 
 async def test_a_stop_reaches_an_owner_that_was_suspended(fleet: Fleet) -> None:
-    async with streaming(fleet, task_lease_s=60) as (node, _here, there, chat, task, _drip):
+    async with streaming(fleet, task_lease_s=60) as s:
+        node, there, chat = s.node, s.there, s.chat
         assert node.process is not None
         node.process.send_signal(signal.SIGSTOP)
         async with fleet.inside(task_stop_wait_s=0.5) as hasty:
             api = Api(hasty.url)
-            assert (await api.client.post(f"/api/tasks/stop/{task}")).json()["outcome"] == "unreachable"
+            assert (await api.client.post(f"/api/tasks/stop/{s.task}")).json()["outcome"] == "unreachable"
             await api.aclose()
         node.process.send_signal(signal.SIGCONT)
         message = await done(there, chat)
@@ -167,15 +198,11 @@ async def test_a_stop_reaches_an_owner_that_was_reconnecting(fleet: Fleet) -> No
             there, here = Api(other.url), Api(owner.url)
             chat = await there.new_chat()
             task = await ask(here, chat)
-
-            async def begun() -> bool:
-                return bool((await message_of(there, chat))["content"] == "begun")
-
-            await eventually(begun)
+            await so_far(there, chat, "begun")
             proxy.refusing = True
             proxy.cut()
             stopping = asyncio.create_task(there.client.post(f"/api/tasks/stop/{task}"))
-            await asyncio.sleep(1)
+            await asked_to_stop(other, task)
             assert not stopping.done()
             proxy.refusing = False
             assert (await stopping).json()["outcome"] == "stopped"

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from app.direct import DirectCompletion, DirectFailed
+from app.direct import DirectCompletion, DirectFailed, Page
 from app.direct_lines import LINE_BYTES
 from tests.support.nodes import Fleet, LocalNode, eventually
 from tests.support.people import Person, people
 
 
-def info(person: Person) -> dict[str, Any]:
-    return {"user_id": person.user_id, "session_id": person.get_sid(), "chat_id": "c", "message_id": "m"}
+def page(person: Person) -> Page:
+    return Page(person.user_id, person.get_sid() or "", "c", "m")
 
 
 def streaming(person: Person, send: Callable[[str], Awaitable[None]]) -> list[asyncio.Task[None]]:
@@ -55,7 +56,7 @@ async def test_lines_come_in_order_from_the_other_node_and_leave_nothing_behind(
             await alice.emit(channel, {"done": True})
 
         sending = streaming(alice, send)
-        async with one.node.direct.complete(info(alice), {"messages": []}, {"id": "llama"}) as completion:
+        async with one.node.direct.complete(page(alice), {"messages": []}, {"id": "llama"}) as completion:
             assert completion.whole is None
             assert await asyncio.wait_for(read(completion), 30) == lines
             assert not completion.resent
@@ -76,11 +77,11 @@ async def test_a_completion_in_one_piece(fleet: Fleet) -> None:
         await alice.at(two.url)
         whole = {"choices": [{"message": {"content": "Hello"}}]}
         alice.answers["request:chat:completion"] = whole
-        async with one.node.direct.complete(info(alice), {}, {}) as completion:
+        async with one.node.direct.complete(page(alice), {}, {}) as completion:
             assert completion.whole == whole
         alice.answers["request:chat:completion"] = {"error": {"message": "the provider says no"}}
         with pytest.raises(DirectFailed, match="the provider says no"):
-            await one.node.direct.complete(info(alice), {}, {}).__aenter__()
+            await one.node.direct.complete(page(alice), {}, {}).__aenter__()
         assert await direct_keys(one) == []
 
 
@@ -98,7 +99,7 @@ async def test_nobody_writes_lines_of_another_session(fleet: Fleet) -> None:
             await alice.emit(channel, {"done": True})
 
         sending = streaming(alice, send)
-        async with one.node.direct.complete(info(alice), {}, {}) as completion:
+        async with one.node.direct.complete(page(alice), {}, {}) as completion:
             assert await asyncio.wait_for(read(completion), 10) == ["data: mine"]
         await asyncio.gather(*sending)
         assert others == [False, False]
@@ -117,7 +118,7 @@ async def test_the_browser_vanishes_in_mid_stream(fleet: Fleet) -> None:
 
         streaming(alice, send)
         async with (
-            one.node.direct.complete(info(alice), {}, {}) as completion,
+            one.node.direct.complete(page(alice), {}, {}) as completion,
             aclosing(completion.lines()) as lines,
         ):
             assert await anext(lines) == "data: 1"
@@ -138,7 +139,7 @@ async def test_a_browser_that_comes_back_goes_on_and_the_reader_is_told(fleet: F
 
         streaming(alice, send)
         async with (
-            one.node.direct.complete(info(alice), {}, {}) as completion,
+            one.node.direct.complete(page(alice), {}, {}) as completion,
             aclosing(completion.lines()) as lines,
         ):
             assert await anext(lines) == "1"
@@ -157,7 +158,7 @@ async def test_a_browser_that_stalls_is_given_up(fleet: Fleet) -> None:
             await alice.emit(channel, "data: 1")
 
         streaming(alice, send)
-        async with one.node.direct.complete(info(alice), {}, {}) as completion:
+        async with one.node.direct.complete(page(alice), {}, {}) as completion:
             with pytest.raises(DirectFailed, match="sent nothing for 2 s"):
                 await asyncio.wait_for(read(completion), 15)
 
@@ -174,7 +175,7 @@ async def test_a_slow_reader_holds_a_bounded_number_of_lines_and_misses_none(fle
 
         sending = streaming(alice, send)
         async with (
-            one.node.direct.complete(info(alice), {}, {}) as completion,
+            one.node.direct.complete(page(alice), {}, {}) as completion,
             aclosing(completion.lines()) as lines,
         ):
             got = [await anext(lines)]
@@ -193,7 +194,7 @@ async def test_a_line_without_end_ends_the_completion(fleet: Fleet) -> None:
             await alice.emit(channel, "x" * (LINE_BYTES + 1))
 
         streaming(alice, send)
-        async with one.node.direct.complete(info(alice), {}, {}) as completion:
+        async with one.node.direct.complete(page(alice), {}, {}) as completion:
             with pytest.raises(DirectFailed, match="too large"):
                 await asyncio.wait_for(read(completion), 15)
 
@@ -206,7 +207,7 @@ async def test_a_session_that_drops_before_it_answers_is_asked_anew_on_another_c
             await asyncio.Event().wait()
 
         alice.answers["request:chat:completion"] = never
-        opening = one.node.direct.complete(info(alice), {}, {})
+        opening = one.node.direct.complete(page(alice), {}, {})
         entering = asyncio.ensure_future(opening.__aenter__())
         await eventually(lambda: alice.asked)
         await alice.vanish()
@@ -225,5 +226,5 @@ async def test_another_users_session_does_no_completion(fleet: Fleet) -> None:
         await alice.at(one.url)
         await bob.at(one.url)
         with pytest.raises(DirectFailed):
-            await one.node.direct.complete(info(bob) | {"user_id": "alice"}, {}, {}).__aenter__()
+            await one.node.direct.complete(replace(page(bob), user_id="alice"), {}, {}).__aenter__()
         assert not bob.got

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from app.direct import Page
 from registry.directs import Directs, fence_of
 from registry.lease import Lease
 from registry.orphans import Orphans
@@ -79,12 +80,13 @@ async def test_the_death_of_a_process_that_waits_for_a_direct_completion_leaves_
         await alice.at(one.url)
         client = one.node.link.client(connections=2)
         names = one.node.link.keys
-        info = {"user_id": "alice", "session_id": alice.get_sid(), "chat_id": "c", "message_id": "m"}
+        page = Page("alice", alice.get_sid() or "")
         program = (
-            "import asyncio\nfrom app.main import open_node\nfrom app.settings import load_settings\n"
+            "import asyncio\nfrom app.direct import Page\nfrom app.main import open_node\n"
+            "from app.settings import load_settings\n"
             "async def main():\n"
             "    async with open_node(load_settings()) as node:\n"
-            f"        async with node.direct.complete({info!r}, {{}}, {{}}) as completion:\n"
+            f"        async with node.direct.complete({page!r}, {{}}, {{}}) as completion:\n"
             "            async for line in completion.lines():\n"
             "                print(line, flush=True)\n"
             "asyncio.run(main())\n"

@@ -1,0 +1,106 @@
+"""The tasks of completions: listed and stopped from any node, by those who may, and gone from Redis."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import httpx
+
+from tests.support.completions import REQUEST, ask, asking, done, message_of, so_far
+from tests.support.nodes import Api, Fleet, eventually
+from tests.support.provider import says
+from tests.support.provider_faults import cuts, refuses_key, stalls
+
+
+async def test_a_stop_from_the_other_node_keeps_the_text_so_far(fleet: Fleet) -> None:
+    async with asking(fleet) as (_one, api, provider), fleet.inside() as two:
+        provider.script = stalls
+        chat = await api.new_chat()
+        task = await ask(api, chat)
+        await so_far(api, chat, "begun")
+        other = Api(two.url)
+        assert (await other.client.get("/api/tasks")).json() == {"tasks": [task]}
+        assert (await other.client.get(f"/api/tasks/chat/{chat}")).json() == {"task_ids": [task]}
+        answer = (await other.client.post(f"/api/tasks/stop/{task}")).json()
+        assert (answer["status"], answer["outcome"]) == (True, "stopped")
+        message = await message_of(other, chat)
+        assert (message["content"], message["done"], message["stopped"]) == ("begun", True, True)
+        assert not message.get("interrupted")
+        again = (await other.client.post(f"/api/tasks/stop/{task}")).json()
+        assert (again["status"], again["outcome"]) == (False, "over")
+        assert (await other.client.get("/api/tasks")).json() == {"tasks": []}
+        await other.aclose()
+
+
+async def test_all_tasks_of_a_chat_are_stopped_at_once(fleet: Fleet) -> None:
+    async with asking(fleet) as (_node, api, provider):
+        provider.script = stalls
+        chat = await api.new_chat()
+        tasks = [await ask(api, chat, f"m{number}") for number in range(3)]
+        answer = (await api.client.post(f"/api/tasks/chat/{chat}/stop")).json()
+        assert answer["status"] is True
+        assert answer["outcomes"] == dict.fromkeys(tasks, "stopped")
+        assert (await api.client.post(f"/api/tasks/chat/{chat}/stop")).json()["task_ids"] == []
+
+
+async def test_a_stranger_sees_and_stops_nothing(fleet: Fleet) -> None:
+    async with asking(fleet) as (node, api, provider):
+        provider.script = stalls
+        chat = await api.new_chat()
+        task = await ask(api, chat)
+        eve = Api(node.url, "eve")
+        asked = await eve.client.post("/api/chat/completions", json=REQUEST | {"chat_id": chat, "id": "m1"})
+        assert asked.status_code == 404
+        assert (await eve.client.get("/api/tasks")).json() == {"tasks": []}
+        assert (await eve.client.get(f"/api/tasks/chat/{chat}")).status_code == 404
+        assert (await eve.client.post(f"/api/tasks/chat/{chat}/stop")).status_code == 404
+        refused = (await eve.client.post(f"/api/tasks/stop/{task}")).json()
+        unknown = (await eve.client.post("/api/tasks/stop/none")).json()
+        assert refused["outcome"] == unknown["outcome"] == "over"
+        assert refused["message"].replace(task, "none") == unknown["message"]
+        assert (await api.client.get("/api/tasks")).json() == {"tasks": [task]}
+        nobody = httpx.AsyncClient(base_url=node.url, trust_env=False)
+        for method, path in (
+            ("GET", "/api/tasks"),
+            ("POST", f"/api/tasks/stop/{task}"),
+            ("POST", "/api/chat/completions"),
+        ):
+            assert (await nobody.request(method, path)).status_code == 401
+        await nobody.aclose()
+        admin = Api(node.url, "root", role="admin")
+        assert (await admin.client.get("/api/tasks")).json() == {"tasks": [task]}
+        assert (await admin.client.post(f"/api/tasks/stop/{task}")).json()["outcome"] == "stopped"
+        await admin.aclose()
+        await eve.aclose()
+
+
+async def test_nothing_is_left_in_redis(fleet: Fleet) -> None:
+    async with asking(fleet) as (node, api, provider):
+        client = node.node.link.client(connections=1)
+
+        async def keys() -> set[bytes]:
+            logs = (b":room:", b":log", b":owner:", b":producer:", b":session:", b":active:")
+            found = {key async for key in client.scan_iter(match=f"{fleet.key_prefix}:*", count=1000)}
+            return {key for key in found if not any(part in key for part in logs)}
+
+        chat = await api.new_chat()
+        await api.emit(chat, "message", {"content": "x"}, "m0")
+        before = await keys()
+        for script in (says("a"), cuts, refuses_key):
+            provider.script = script
+            await ask(api, chat)
+            await done(api, chat)
+        provider.script = stalls
+        task = await ask(api, chat, "m2")
+        assert (await api.client.post(f"/api/tasks/stop/{task}")).json()["outcome"] == "stopped"
+
+        left: set[bytes] = set()
+
+        async def as_before() -> bool:
+            left.clear()
+            left.update(await keys() - before)
+            return not left
+
+        with suppress(AssertionError):
+            await eventually(as_before, 30)  # an end that somebody waited for is kept for ten seconds
+        assert left == set()
