@@ -37,7 +37,9 @@ class Access:
         if kind == "chat":
             return await self.may_read_chat(identity, name)
         if kind == "note":
-            return identity.role == "admin" or bool(await self._note_permission(identity, name))
+            return identity.role == "admin" or bool(await self.note_permission(identity, name))
+        if kind == "doc_note":
+            return bool(await self.note_permission(identity, name))
         if kind == "channel":
             return await self._is_member(identity, name)
         return False
@@ -54,12 +56,15 @@ class Access:
         own = await abreast(self.is_own_chat(identity, room) for room in asked)
         return {room for room, mine in zip(asked, own, strict=True) if mine}
 
-    async def _note_permission(self, identity: Identity, note_id: str) -> str:
+    async def note_permission(self, identity: Identity, note_id: str) -> str:
+        """What the user may do with a note: "read", "write", or "" for none. Admins write every note that exists."""
         try:
             stored = await self._notes.get(note_id)
         except (ArchiveError, ChatBusy) as fault:
             raise LogUnavailable(f"who may read a note cannot be told now: {fault}") from fault
-        return stored.permission(identity.user_id) if stored else ""
+        if stored is None:
+            return ""
+        return "write" if identity.role == "admin" else stored.permission(identity.user_id)
 
     async def _is_member(self, identity: Identity, channel_id: str) -> bool:
         try:

@@ -14,6 +14,7 @@ from app.channel_socket import ChannelSocket
 from app.chat_socket import ChatSocket
 from app.chats import ChatBusy
 from app.direct_lines import DirectLines
+from app.documents.socket import DocumentSocket
 from app.gate import Gate
 from app.payloads import BadPayload, InUse, JoinNote, UserJoin, parse
 from app.server import Server
@@ -41,6 +42,7 @@ class Events:
         channels: ChannelSocket,
         chats: ChatSocket,
         lines: DirectLines,
+        documents: DocumentSocket,
     ) -> None:
         self._gate = gate
         self._sessions = sessions
@@ -49,6 +51,7 @@ class Events:
         self._channels = channels
         self._chats = chats
         self._lines = lines
+        self._documents = documents
 
     def register(self, server: Server) -> None:
         """Make the server call these handlers."""
@@ -60,6 +63,7 @@ class Events:
             ("join-channels", self.join_channels),
             ("join-note", self.join_note),
             ("events:channel", self._channels.event),
+            *self._documents.handlers(),
         ):
             server.on(event, self._guarded(handler))
         server.on("*", self._unknown)

@@ -42,6 +42,8 @@ class Hub:
         self.wanted: set[bytes] = {orders_room.encode()}
         """Names of the rooms that somebody here is in, as the tail asks for them."""
         self.tail: Tail | None = None
+        self.on_reset: Callable[[Entry], object] = lambda entry: None
+        """Called when an entry began a document's history anew, behind its delivery."""
 
     @property
     def position(self) -> Position:
@@ -99,6 +101,8 @@ class Hub:
                 for feed in self._members.get(entry.room, ()):
                     if feed.live and entry.position > feed.after and entry.position > feed.rooms[entry.room]:
                         self._hand_over(feed, entry)
+                if entry.reset:
+                    self.on_reset(entry)
 
     def _hand_over(self, feed: Feed, entry: Entry) -> None:
         feed.take(entry)

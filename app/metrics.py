@@ -21,6 +21,11 @@ AFTERTHOUGHTS = Counter(
     "Titles, tags and follow-ups that were asked for, by how it ended.",
     ["kind", "outcome"],
 )
+DOCUMENT_JOINS = Counter("roomlog_document_joins_total", "Joins of documents, by what the client was sent.", ["sent"])
+DOCUMENT_UPDATES = Counter(
+    "roomlog_document_updates_total", "Updates of documents, and other requests refused, by outcome.", ["outcome"]
+)
+DOCUMENT_PROBES = Counter("roomlog_document_probes_total", "Times a stock page was asked for its whole state.")
 CONNECTIONS = Gauge("roomlog_connections", "Connected sessions.")
 ROOMS = Gauge("roomlog_rooms", "Rooms with members on this node.")
 TAIL_AGE = Gauge("roomlog_tail_age_seconds", "Seconds since the tail last heard from the log.")

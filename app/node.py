@@ -26,6 +26,14 @@ from app.chats import Chats
 from app.completions.service import Completions
 from app.direct import Direct
 from app.direct_lines import DirectLines
+from app.documents.access import DocumentAccess
+from app.documents.contents import Contents
+from app.documents.joins import Joins
+from app.documents.limits import limits_of
+from app.documents.repair import Repair
+from app.documents.snapshots import Snapshots
+from app.documents.socket import DocumentSocket
+from app.documents.updates import Updates
 from app.emitter import Emitter
 from app.events import Events
 from app.feed import Feed
@@ -66,6 +74,7 @@ from registry.tasks import Tasks as Leases
 from registry.usage import Usage
 from streams.append import Appender
 from streams.bus import Bus, Signal
+from streams.documents import DocumentLog
 from streams.ending import end
 from streams.entry import Entry, Position
 from streams.errors import LogUnavailable
@@ -125,7 +134,7 @@ class Node:
         self.usage = Usage(keys, client)
         attendance = Attendance(self.pool, self.presence)
         members = Members(keys, client, settings.session_ttl_s)
-        limits = Limits(settings.session_rooms, settings.send_queue_packets)
+        limits = Limits(settings.session_rooms, settings.send_queue_packets, settings.ydoc_binary)
         self.sessions = NodeSessions(
             self.name, self.hub, records, members, attendance, self.reader, self.access, limits, self.spawn
         )
@@ -158,13 +167,20 @@ class Node:
         self.chats = Chats(archive, self.reader, self.owners)
         self.sharing = Sharing(self.grants, self.reader, self.emitter, self.orders)
         self.chat_writes = ChatWrites(self.chats, self.owners, self.emitter, self.sharing, self.orders)
-        self.note_writes = NoteWrites(self.notes, self.emitter, self.sharing, self.orders)
+        self.document_log = DocumentLog(link, client, settings.fold_due)
+        self.contents = Contents(archive, self.document_log, self.notes)
+        self.note_writes = NoteWrites(self.notes, self.emitter, self.sharing, self.orders, self.contents)
         self.memberships = Memberships(self.channels, self.emitter, self.orders)
         self.messages = Messages(self.channels, self.emitter, self.reader)
         on_channels = ChannelSocket(self.channels, self.memberships, self.sessions, self.bus)
         on_chats = ChatSocket(self.sessions, self.access, self.chat_writes, self.bus)
         lines = DirectLines(self.appender)
-        on_events = Events(self.gate, self.sessions, self.users, self.usage, on_channels, on_chats, lines)
+        self.documents = self._documents(settings)
+        self.hub.on_reset = self.documents.restored
+        self.orders.taken_out = self.documents.taken_out
+        on_events = Events(
+            self.gate, self.sessions, self.users, self.usage, on_channels, on_chats, lines, self.documents
+        )
         on_events.register(self.server)
         self.completions = Completions(settings, self.emitter, self.tasks, self.direct)
         self.folded = FoldedWaiter(self.rooms)
@@ -173,6 +189,36 @@ class Node:
         self._repairing = asyncio.Lock()
         self._repairs_from: list[Position] = []
         """Where each repair that is under way began: orders behind it may not be obeyed yet."""
+
+    def _documents(self, settings: Settings) -> DocumentSocket:
+        limits = limits_of(settings)
+        access = DocumentAccess(self.access, self.reader)
+        snapshots = Snapshots(self.archive, self.reader, self.document_log)
+        repair = Repair(self.spawn)
+        updates = Updates(limits, access, snapshots, self.emitter)
+        joins = Joins(
+            limits,
+            self.sessions,
+            access,
+            snapshots,
+            self.contents,
+            self.presence,
+            self.bus,
+            repair,
+            settings.ydoc_binary,
+        )
+        return DocumentSocket(
+            limits,
+            self.sessions,
+            access,
+            joins,
+            updates,
+            snapshots,
+            self.contents,
+            repair,
+            self.bus,
+            self.spawn,
+        )
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run work in the node's task group; a fault in it stops the node visibly."""
@@ -262,6 +308,7 @@ class Node:
     def _new_epoch(self, position: Position) -> None:
         log.warning("the log's server restarted or was replaced: new epoch at %s, clients reload", position)
         self.sessions.reset_all(position)
+        self.documents.log_began_anew()
 
     def _disconnect(self, session: Session) -> None:
         self.server.disconnect_now(session)

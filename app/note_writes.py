@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from app.documents.contents import Contents
 from app.emitter import Emitter
 from app.notes import Notes, note_wire
 from app.orders import Orders
@@ -18,6 +19,7 @@ from archive.notes import NOTE_ACCESS, NOTE_DELETE, NOTE_EVENT, NOTE_EVENT_OLD, 
 from archive.shapes import JsonObject
 from archive.sharing import NOTE_GRANTS
 from streams.append import Appended, NewEntry
+from streams.entry import Position
 
 SHOWN_AGAIN = 10
 """How often a writer shows a note again that others changed meanwhile; then others are about to show it."""
@@ -26,8 +28,9 @@ SHOWN_AGAIN = 10
 class NoteWrites:
     """The caller vouches that the user may do it. All raise the errors of `Appender.append` and of reading."""
 
-    def __init__(self, notes: Notes, emitter: Emitter, sharing: Sharing, orders: Orders) -> None:
+    def __init__(self, notes: Notes, emitter: Emitter, sharing: Sharing, orders: Orders, contents: Contents) -> None:
         self._notes = notes
+        self._contents = contents
         self._emitter = emitter
         self._sharing = sharing
         self._orders = orders
@@ -51,7 +54,10 @@ class NoteWrites:
         merged = {name: _merged(getattr(note, name), value) for name, value in put.items()}
         merged["updated_at"] = max(time.time_ns(), note.updated_at + 1)
         shown = note_wire(stored) | merged
-        await self._show(note.id, shown, list(merged))
+        position = await self._show(note.id, shown, list(merged))
+        data = put.get("data")
+        if isinstance(data, dict) and "content" in data:
+            await self._contents.keep(note.id, position, data["content"])
         for _ in range(SHOWN_AGAIN):
             found = await self._notes.get(note.id)
             if found is None or note_wire(found) == shown:
@@ -64,19 +70,22 @@ class NoteWrites:
         """Delete a note: when it returns, nobody can read it or is in its room."""
         room = NOTE_ROOM + stored.note.id
         await self._emitter.append(NewEntry(room, NOTE_DELETE, b"{}", quiet=True))
-        await self._orders.close_room(room)
+        await asyncio.gather(self._orders.close_room(room), self._orders.close_room(f"doc_{room}"))
 
     async def share(self, stored: StoredNote, wanted: Mapping[str, str]) -> None:
         """Give these users "read" or "write", and nobody else; those whose access changed are told."""
         note_id, room = stored.note.id, NOTE_ROOM + stored.note.id
-        changed = await self._sharing.replace(Shared(room, room, NOTE_GRANTS, stored.note.user_id), wanted)
+        changed = await self._sharing.replace(
+            Shared(room, room, NOTE_GRANTS, stored.note.user_id, f"doc_{room}"), wanted
+        )
         await asyncio.gather(*(self._mark(user_id, note_id) for user_id in changed))
 
-    async def _show(self, note_id: str, wire: JsonObject, changed: list[str]) -> None:
-        """Tell the note's readers, by both names of the event; the fold reads the first."""
+    async def _show(self, note_id: str, wire: JsonObject, changed: list[str]) -> Position:
+        """Tell the note's readers, by both names of the event; the fold reads the first, whose place is returned."""
         first = NewEntry(NOTE_ROOM + note_id, NOTE_EVENT, orjson.dumps(wire | {"changed": list(changed)}))
         second = NewEntry(NOTE_ROOM + note_id, NOTE_EVENT_OLD, orjson.dumps(wire))
-        await asyncio.gather(self._emitter.append(first), self._emitter.append(second))
+        shown, _old = await asyncio.gather(self._emitter.append(first), self._emitter.append(second))
+        return shown.position
 
     async def _mark(self, user_id: str, note_id: str, quiet: bool = False) -> Appended:
         body = orjson.dumps({"note_id": note_id})

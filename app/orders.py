@@ -52,6 +52,8 @@ class Orders:
         self.followers = Followers()
         self.forget: Callable[[str], object] = lambda room: None
         """Called with a room that was closed."""
+        self.taken_out: Callable[[Session, str, str], object] = lambda session, room, order: None
+        """Called with a session, the room that an order took it out of, and the order's name."""
 
     async def leave_room(self, room: str, user_ids: Iterable[str]) -> None:
         """Take all sessions of the users out of a room. When it returns, no node delivers it to them any more, and
@@ -144,7 +146,7 @@ class Orders:
             if order["do"] == "disconnect":
                 self._disconnect(session)
             elif order["do"] in ("leave", "close"):
-                self._leave(session, order["room"])
+                self._leave(session, order["room"], order["do"])
             elif order["do"] == "enter":
                 self._enter(session, order["room"], entry.position)
 
@@ -159,10 +161,11 @@ class Orders:
             sessions += [s for s in self.sessions.by_sid.values() if s.identity.jti in tokens]
         return sessions
 
-    def _leave(self, session: Session, room: str) -> None:
+    def _leave(self, session: Session, room: str, order: str) -> None:
         assert self.sessions is not None
         session.note_order(room)
-        self.sessions.hub.leave(session.feed, room)
+        if self.sessions.hub.leave(session.feed, room):
+            self.taken_out(session, room, order)
         self._spawn(_logged(self.sessions.left(session, room)))
 
     def _enter(self, session: Session, room: str, position: Position) -> None:

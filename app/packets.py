@@ -2,15 +2,42 @@
 
 Format: Engine.IO 4 message packet `4`, Socket.IO 5 EVENT packet `2`, then a JSON array of event name and arguments
 (https://socket.io/docs/v4/socket-io-protocol/). The entry's position is the last argument, as Socket.IO's connection
-state recovery has it.
+state recovery has it. An event with an attachment is a BINARY_EVENT packet `51-`, in whose JSON a placeholder stands
+for the bytes, and right behind it a binary Engine.IO packet with these.
 """
 
 from __future__ import annotations
+
+import base64
 
 import orjson
 from engineio import packet as eio_packet
 
 from streams.entry import Entry
+
+PLACEHOLDER = b'{"_placeholder":true,"num":0}'
+"""Stands in an event's JSON where its attachment belongs, as Socket.IO has it."""
+
+_MARK = b'"_placeholder"'
+
+Packets = tuple[eio_packet.Packet, ...]
+"""One event on the wire. All of them are put on a socket's queue in one turn of the loop: nothing may come between."""
+
+
+class Attachment(eio_packet.Packet):  # type: ignore[misc]  # python-engineio has no types
+    """A binary packet that sockets of both transports may share: the library's own keeps the first one's encoding."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(eio_packet.MESSAGE, data)
+        self._polled = ""
+
+    def encode(self, b64: bool = False) -> bytes | str:
+        """Bytes for a websocket, text for polling."""
+        if not b64:
+            return bytes(self.data)
+        if not self._polled:
+            self._polled = "b" + base64.b64encode(self.data).decode()
+        return self._polled
 
 
 def event_text(event: str, data: bytes, position: str = "") -> str:
@@ -28,22 +55,50 @@ def question_packet(event: str, data: bytes, number: int) -> eio_packet.Packet:
     return eio_packet.Packet(eio_packet.MESSAGE, f"2{number}{event_text(event, data)[1:]}")
 
 
+def holds(data: bytes, binary: bytes) -> bool:
+    """Whether the attachment is part of the event. An entry may have one that only the log's readers use."""
+    return bool(binary) and PLACEHOLDER in data
+
+
+def with_numbers(data: bytes, binary: bytes) -> bytes:
+    """The JSON with the attachment as a list of numbers, as Open WebUI's own server sends it: 3.6 times the size."""
+    return data.replace(PLACEHOLDER, orjson.dumps(list(binary)), 1)
+
+
+def with_base64(data: bytes, binary: bytes) -> bytes:
+    """The JSON with the attachment as base64 text, for readers that only know JSON."""
+    return data.replace(PLACEHOLDER, b'"' + base64.b64encode(binary) + b'"', 1) if binary else data
+
+
 class Framer:
-    """Makes one packet per entry for all its receivers."""
+    """Makes one event's packets for all its receivers. binary: False sends attachments as lists of numbers."""
 
-    def __init__(self) -> None:
+    def __init__(self, binary: bool = True) -> None:
+        self._binary = binary
         self._entry: Entry | None = None
-        self._with: eio_packet.Packet | None = None
-        self._without: eio_packet.Packet | None = None
+        self._with: Packets | None = None
+        self._without: Packets | None = None
 
-    def packet(self, entry: Entry, with_position: bool) -> eio_packet.Packet:
-        """The entry's packet; the same object for every receiver of the same entry in a row."""
+    def event(self, event: str, data: bytes, binary: bytes = b"", position: str = "") -> Packets:
+        """An event with one argument that is JSON already. binary: what its placeholder stands for.
+
+        Where somebody's text looks like a second placeholder, a client would close the link over it: numbers then.
+        """
+        if not holds(data, binary):
+            return (event_packet(event, data, position),)
+        if not self._binary or data.count(_MARK) > 1:
+            return (event_packet(event, with_numbers(data, binary), position),)
+        text = f"51-{event_text(event, data, position)[1:]}"
+        return eio_packet.Packet(eio_packet.MESSAGE, text), Attachment(binary)
+
+    def packets(self, entry: Entry, with_position: bool) -> Packets:
+        """The entry's packets; the same objects for every receiver of the same entry in a row."""
         if entry is not self._entry:
             self._entry, self._with, self._without = entry, None, None
         if with_position:
             if self._with is None:
-                self._with = event_packet(entry.event, entry.data, str(entry.position))
+                self._with = self.event(entry.event, entry.data, entry.binary, str(entry.position))
             return self._with
         if self._without is None:
-            self._without = event_packet(entry.event, entry.data)
+            self._without = self.event(entry.event, entry.data, entry.binary)
         return self._without

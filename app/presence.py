@@ -9,7 +9,10 @@ import orjson
 from app.abreast import abreast
 from app.session import Session
 from registry.pool import Pool
-from registry.present import Announcement, Presence, Present
+from registry.present import Announcement, Departure, Presence, Present
+
+DOCUMENT_ROOM = "doc_note"
+"""Kind of the rooms of documents."""
 
 
 class Attendance:
@@ -30,12 +33,12 @@ class Attendance:
     async def joined(self, session: Session, room: str) -> None:
         """A session is in a room. A chat is told who is present, also when nothing changed: the joiner asks so."""
         if _has_presence(room):
-            await self._presence.enter(room, session.present, announcement(room))
+            await self._presence.enter(room, _present(session, room), announcement(room))
 
     async def left(self, session: Session, room: str) -> None:
         """A session is in a room no longer."""
         if _has_presence(room):
-            await self._presence.leave(room, session.present, announcement(room))
+            await self._presence.leave(room, _present(session, room), announcement(room))
 
     async def gone(self, session: Session, rooms: Collection[str]) -> None:
         """A session's connection ended. Another connection of the same session is not touched."""
@@ -49,17 +52,24 @@ class Attendance:
         for session in sessions:
             for room in session.feed.rooms:
                 if _has_presence(room):
-                    rooms.setdefault(room, []).append(session.present)
+                    rooms.setdefault(room, []).append(_present(session, room))
         await self._presence.refresh({room: (present, announcement(room)) for room, present in rooms.items()})
 
 
-def announcement(room: str) -> Announcement | None:
-    """How a room is told who is present: chats by `chat:presence`, others not."""
+def announcement(room: str) -> Announcement | Departure | None:
+    """How a room is told who is present: chats by `chat:presence`, documents who left, others nothing."""
     kind, _, name = room.partition(":")
+    if kind == DOCUMENT_ROOM:
+        return Departure("ydoc:user:left", b'{"document_id":%s,' % orjson.dumps(f"note:{name}"), b"}")
     if kind != "chat":
         return None
     head = b'{"chat_id":%s,"data":{"type":"chat:presence","data":{"users":' % orjson.dumps(name)
     return Announcement("events", head, b"}}}")
+
+
+def _present(session: Session, room: str) -> Present:
+    """Who edits a document is shown by session: pages of Open WebUI choose among themselves who fills an empty one."""
+    return session.editor if room.partition(":")[0] == DOCUMENT_ROOM else session.present
 
 
 def _has_presence(room: str) -> bool:

@@ -118,6 +118,15 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
         data = {"message": reason}
         await self._send_packet(eio_sid, self.packet_class(packet.CONNECT_ERROR, data=data, namespace=namespace))
 
+    async def _send_packet(self, eio_sid: str, pkt: packet.Packet) -> None:
+        """A packet with attachments goes out in one piece: a client takes nothing else in between."""
+        encoded, socket = pkt.encode(), self.eio.sockets.get(eio_sid)
+        if isinstance(encoded, list) and socket is not None and not socket.closed:
+            for part in encoded:
+                socket.queue.put_nowait(eio_packet.Packet(eio_packet.MESSAGE, part))
+        elif not isinstance(encoded, list):
+            await self.eio.send(eio_sid, encoded)
+
     def _put(self, socket: Any, pkt: packet.Packet) -> None:
         socket.queue.put_nowait(eio_packet.Packet(eio_packet.MESSAGE, pkt.encode()))
 

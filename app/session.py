@@ -9,7 +9,7 @@ from typing import Any
 
 from app.auth import Identity
 from app.feed import Feed
-from app.packets import Framer, event_packet, question_packet
+from app.packets import Framer, Packets, question_packet
 from registry.pool import Pooled
 from registry.present import Present
 from registry.sessions import Replay
@@ -19,6 +19,12 @@ _POLL_S = 0.02
 
 ASKED = 100
 """Calls of which a session remembers that it was asked, so that a repeated question is not asked twice."""
+
+
+def put(socket: Any, packets: Packets) -> None:
+    """Hand one event to an Engine.IO socket's send queue, in one piece."""
+    for packet in packets:
+        socket.queue.put_nowait(packet)
 
 
 class SocketSink:
@@ -31,7 +37,7 @@ class SocketSink:
         self._limit = limit
 
     def write(self, entry: Entry) -> None:
-        self._socket.queue.put_nowait(self._framer.packet(entry, self._with_positions))
+        put(self._socket, self._framer.packets(entry, self._with_positions))
 
     def is_full(self) -> bool:
         return bool(self._socket.queue.qsize() >= self._limit)
@@ -52,7 +58,7 @@ class Session:
     sid: its public id. pid: its private id, by which it can come back; "" when it opted out of resume.
     connection: `node/engine sid`, what the session record names as its holder.
     viewed: chats of other users that it is in: copies of their events are appended for it.
-    pooled, present: how other nodes see it. present has the name that it connected with.
+    pooled, present, editor: how other nodes see it. They have the name that it connected with; editor is for documents.
     welcomed: its CONNECT packet is on its way. Before that it is sent nothing, and does not go live.
     ordered: rooms that an order concerned before it was welcomed.
     lock: held while the session's rooms change, so that record and membership change together.
@@ -65,9 +71,11 @@ class Session:
         self.pid = pid
         self.identity = identity
         self.socket = socket
+        self._framer = framer
         self.connection = f"{node}/{socket.sid}"
         self.pooled = Pooled(sid, identity.user_id, self.connection, int(time.time() * 1000))
         self.present = Present(self.connection, identity.user_id, identity.name)
+        self.editor = Present(self.connection, identity.user_id, identity.name, sid)
         self.feed = Feed(SocketSink(socket, framer, bool(pid), limit), sid, cut, f"user:{identity.user_id}")
         self.viewed: set[str] = set()
         self.welcomed = False
@@ -86,10 +94,15 @@ class Session:
         if not self.welcomed:
             self.ordered.add(room)
 
-    def send(self, event: str, data: bytes) -> None:
+    def send(self, event: str, data: bytes, binary: bytes = b"") -> None:
         """Send an ephemeral event to this client: no position, never replayed. Dropped when it reads too slowly."""
-        if self.welcomed and not self.socket.closed and not self.feed.sink.is_full():
-            self.socket.queue.put_nowait(event_packet(event, data))
+        if not self.feed.sink.is_full():
+            self.send_whole(event, data, binary)
+
+    def send_whole(self, event: str, data: bytes, binary: bytes = b"") -> None:
+        """Send an ephemeral event however much waits for this client already: the caller bounds how often."""
+        if self.welcomed and not self.socket.closed:
+            put(self.socket, self._framer.event(event, data, binary))
 
     def ask(self, number: int, data: bytes) -> bool:
         """Put an event call to this client, once. False when it cannot take it now: it has to be tried again."""

@@ -41,10 +41,11 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """rooms: how many one session may be in. queue: packets that may wait for one socket."""
+    """rooms: how many one session may be in. queue: packets that may wait for one socket. binary: see `Framer`."""
 
     rooms: int
     queue: int
+    binary: bool = True
 
 
 class NodeSessions:
@@ -75,7 +76,7 @@ class NodeSessions:
         self._access = access
         self._limits = limits
         self._spawn = spawn
-        self._framer = Framer()
+        self._framer = Framer(limits.binary)
         self.by_sid: dict[str, Session] = {}
         self.by_user: dict[str, set[Session]] = {}
         self._by_feed: dict[Any, Session] = {}
@@ -277,13 +278,17 @@ class NodeSessions:
         session.viewed.update(viewed)
         await self._members.refresh([(room, session.sid) for room in viewed])
 
+    def members(self, room: str) -> list[Session]:
+        """The sessions of this node that are in a room."""
+        return [self._by_feed[feed] for feed in self.hub.members(room) if feed in self._by_feed]
+
     def signal(self, signal: Signal) -> None:
         """Hand an ephemeral event to those members of its room, or to that session, that are here."""
         one = self.by_sid.get(signal.room)
-        sessions = [one] if one else [self._by_feed[f] for f in self.hub.members(signal.room) if f in self._by_feed]
+        sessions = [one] if one else self.members(signal.room)
         for session in sessions:
             if signal.skip not in (session.sid, session.feed.user):
-                session.send(signal.event, signal.data)
+                session.send(signal.event, signal.data, signal.binary)
 
     def reset_all(self, position: Position) -> None:
         """Tell every session to reload its rooms: the log lost what may not have been delivered."""

@@ -66,6 +66,12 @@ class Settings(SharedSettings):
     send_queue_packets: int = Field(
         1000, ge=10, description="Packets that may wait for one socket; above it the socket is fed from the log."
     )
+    ydoc_binary: bool = Field(True, description="false sends document updates as lists of numbers, not as binary.")
+    document_updates_s: float = Field(50, gt=0, description="Updates of documents a second of one socket.")
+    document_update_bytes_s: float = Field(256 << 10, gt=0, description="Bytes of those a second of one socket.")
+    session_documents: int = Field(50, ge=1, description="Documents that one session may have open.")
+    awareness_bytes: int = Field(8192, ge=100, description="Largest awareness update (cursors, selections).")
+    awareness_s: float = Field(20, gt=0, description="Awareness updates a second of one socket.")
     sql_wait_s: float = Field(10.0, gt=0, description="How long `?ack=sql` waits for the fold.")
     idempotency_ttl_s: int = Field(86_400, ge=1, description="Seconds for which an Idempotency-Key is remembered.")
     worker_lag_s: float = Field(30.0, gt=0, description="Unfolded age above which /readyz complains.")

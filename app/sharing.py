@@ -18,15 +18,21 @@ from streams.replay import Reader
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Something that its owner may share. room: where its readers are. log: the room that its grants stand in.
+    """Something that its owner may share. room: what its grants are of. log: the room that they stand in.
 
-    event: name of the entries that change its grants.
+    event: name of the entries that change its grants. also: another room of its readers, "" for none.
     """
 
     room: str
     log: str
     event: str
     owner: str
+    also: str = ""
+
+    @property
+    def rooms(self) -> tuple[str, ...]:
+        """Where its readers are."""
+        return (self.room, self.also) if self.also else (self.room,)
 
 
 class Sharing:
@@ -41,7 +47,7 @@ class Sharing:
     async def replace(self, shared: Shared, wanted: Mapping[str, str]) -> frozenset[str]:
         """Give these permissions, and take all others away; returns the users whose access changed.
 
-        When it returns, no session of a user who lost access is in the room, on any node, and none gets in again.
+        When it returns, no session of a user who lost access is in its rooms, on any node, and none gets in again.
         A call that failed may be made again.
         """
         before = await self._grants.of(shared.room, shared.log)
@@ -49,10 +55,11 @@ class Sharing:
         changed = {u: after.get(u) for u in before.keys() | after.keys() if before.get(u) != after.get(u)}
         lost = [user_id for user_id, word in changed.items() if word is None]
         body = orjson.dumps(grants_payload(shared.room, changed))
-        # Handed in within one turn, so both are in one batch of the log: either both happened or neither did.
+        # Handed in within one turn, so they are in one batch of the log: either all happened or nothing did.
         entries = [NewEntry(shared.log, shared.event, body, quiet=True)] if changed else []
-        entries += [self._orders.to_leave(shared.room, lost)] if lost else []
+        entries += [self._orders.to_leave(room, lost) for room in shared.rooms if lost]
         appended: list[Appended] = await asyncio.gather(*(self._emitter.append(entry) for entry in entries))
         position = max((a.position for a in appended), default=None)
-        await self._orders.left(shared.room, lost, position or await self._reader.position())
+        position = position or await self._reader.position()
+        await asyncio.gather(*(self._orders.left(room, lost, position) for room in shared.rooms))
         return frozenset(changed)

@@ -10,7 +10,16 @@ from typing import Any, TypeAlias
 import orjson
 from psycopg import AsyncConnection
 
-from archive.documents import FoldedDocument, FoldedUpTo, Keeping, Outcome, Quarantined, StoredDocument, Version
+from archive.documents import (
+    FoldedDocument,
+    FoldedUpTo,
+    Keeping,
+    Outcome,
+    Quarantined,
+    Rendered,
+    StoredDocument,
+    Version,
+)
 from archive.notes import NOTE_ROOM
 from archive.text import storable, storable_json
 from streams.documents import Content
@@ -27,6 +36,7 @@ _STORED = b"""
     FROM documents d LEFT JOIN document_history h ON h.document = d.id AND h.number = d.number
     WHERE d.id = %s
 """
+_RENDERED = b"SELECT ms, seq, content::text, content_ms, content_seq, markdown FROM documents WHERE id = %s"
 _POSITIONS = f"""
     SELECT a.id, coalesce(d.ms, 0), coalesce(d.seq, 0), coalesce(n.deleted, false)
     FROM unnest(%s::text[]) a(id)
@@ -94,6 +104,16 @@ class DocumentArchive:
         async with self._connect() as connection:
             row = await (await connection.execute(_STORED, [storable(document_id)], binary=True)).fetchone()
         return None if row is None else _document(*row)
+
+    async def rendered(self, document_id: str) -> Rendered | None:
+        """How readers see the document, without its state; None when nothing of it is stored."""
+        async with self._connect() as connection:
+            row = await (await connection.execute(_RENDERED, [storable(document_id)])).fetchone()
+        if row is None:
+            return None
+        ms, seq, content, content_ms, content_seq, markdown = row
+        sent = None if content is None else Content(Position(content_ms, content_seq), content.encode())
+        return Rendered(Position(ms, seq), sent, markdown)
 
     async def positions(self, document_ids: Sequence[str]) -> FoldedUpTo:
         """How far each of the documents is folded; ZERO for one that never was."""

@@ -40,6 +40,15 @@ class StoredDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class Rendered:
+    """How readers see a document. position: of the state that the Markdown was derived from. content: as stored."""
+
+    position: Position
+    content: Content | None
+    markdown: str
+
+
+@dataclass(frozen=True, slots=True)
 class Quarantined:
     """An update that the sandbox could not integrate; it is in no state. at: Unix ms."""
 

@@ -12,20 +12,22 @@ from streams.bus import Signal, frame
 from streams.keys import Keys
 from streams.link import Client, retrying, run_script
 
-Telling = Literal["always", "changed", "never"]
+When = Literal["always", "changed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """One connection's presence, whatever room it is in."""
+    """One connection's presence, whatever room it is in. sid: its session's public id, in rooms that show it."""
 
     connection: str
     user_id: str
     name: str
+    sid: str = ""
     member: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "member", orjson.dumps([self.connection, self.user_id, self.name]))
+        parts = [self.connection, self.user_id, self.name]
+        object.__setattr__(self, "member", orjson.dumps([*parts, self.sid] if self.sid else parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,21 @@ class Announcement:
     event: str
     head: bytes
     tail: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """The ephemeral event that tells a room, once, that a session left: `head`, `"user_id":…,"socket_id":…`, `tail`.
+
+    For rooms that show sessions. One that came back by another connection has not left.
+    """
+
+    event: str
+    head: bytes
+    tail: bytes
+
+
+Telling = Announcement | Departure
 
 
 class Presence:
@@ -49,40 +66,51 @@ class Presence:
         self._client = client
         self._ttl_ms = int(ttl_s * 1000)
 
-    async def enter(self, room: str, who: Present, telling: Announcement | None) -> None:
+    async def enter(self, room: str, who: Present, telling: Telling | None) -> None:
         """Note somebody in a room, and tell the room."""
         keys, args = self._encode(room, [who.member], [], telling, "always")
         await retrying(lambda: run_script(self._client, "present", keys, args))
 
-    async def leave(self, room: str, who: Present, telling: Announcement | None) -> None:
+    async def leave(self, room: str, who: Present, telling: Telling | None) -> None:
         """Take somebody out of a room, and tell the room if that changed anything."""
         keys, args = self._encode(room, [], [who.member], telling, "changed")
         await retrying(lambda: run_script(self._client, "present", keys, args))
 
-    async def refresh(self, rooms: Mapping[str, tuple[Sequence[Present], Announcement | None]]) -> None:
+    async def refresh(self, rooms: Mapping[str, tuple[Sequence[Present], Telling | None]]) -> None:
         """Keep these members alive, drop expired ones of the same rooms, and tell the rooms where that changed it."""
         for room, (members, telling) in rooms.items():
             keys, args = self._encode(room, [who.member for who in members], [], telling, "changed")
             await retrying(lambda k=keys, a=args: run_script(self._client, "present", k, a))  # type: ignore[misc]
 
     def _encode(
-        self, room: str, keep: Iterable[bytes], drop: Iterable[bytes], telling: Announcement | None, when: Telling
+        self,
+        room: str,
+        keep: Iterable[bytes],
+        drop: Iterable[bytes],
+        telling: Telling | None,
+        when: When,
     ) -> tuple[list[str], list[object]]:
         kept = list(keep)
         head = tail = b""
         if telling is not None:
             head, tail = frame(Signal(room, telling.event, telling.head)), telling.tail
-        told = when if telling is not None else "never"
+        told = "never" if telling is None else "left" if isinstance(telling, Departure) else when
         args: list[object] = [self._ttl_ms, told, self._keys.bus, head, tail, len(kept), *kept, *drop]
         return [self._keys.present(room)], args
 
     async def users(self, room: str) -> dict[str, str]:
         """Who is present: user id -> name."""
+        return {member[1]: member[2] for member in await self._members(room)}
+
+    async def sids(self, room: str) -> list[str]:
+        """Public ids of the sessions that are present, in a room that shows them."""
+        return sorted({member[3] for member in await self._members(room) if len(member) > 3})
+
+    async def _members(self, room: str) -> list[list[str]]:
         key = self._keys.present(room)
 
         async def read() -> list[bytes]:
             seconds, micros = await self._client.time()
             return list(await self._client.zrangebyscore(key, seconds * 1000 + micros // 1000, "+inf"))
 
-        members = [orjson.loads(raw) for raw in await retrying(read)]
-        return {user_id: name for _connection, user_id, name in members}
+        return [orjson.loads(raw) for raw in await retrying(read)]

@@ -158,10 +158,10 @@ class Appender:
     async def append(self, entry: NewEntry) -> Appended:
         """Append one entry; returns when the log has it.
 
-        Raises EntryTooLarge, RoomFull, KeyReused, Fenced, and for a change DocumentUnknown, DocumentGap, OtherEpoch,
-        Seeded, DocumentFull (nothing was appended), or LogUnavailable (it is not known whether it was). A cancelled
-        caller's entry may still be appended. Calls of one task that follow each other, and calls made in one turn of
-        the loop, are appended in that order.
+        Raises EntryTooLarge, RoomFull, KeyReused, Fenced, and for a change Moved, DocumentUnknown, DocumentGap,
+        OtherEpoch, Seeded, DocumentFull (nothing was appended), or LogUnavailable (it is not known whether it was). A
+        cancelled caller's entry may still be appended. Calls of one task that follow each other, and calls made in one
+        turn of the loop, are appended in that order.
         """
         size = entry.size_bytes
         if size > self._entry_bytes:

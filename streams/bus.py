@@ -20,13 +20,15 @@ log = logging.getLogger("roomlog.bus")
 class Signal:
     """An ephemeral event on its way to the members of a room. data: the event's one argument as JSON bytes.
 
-    skip: a session, or the `user:{id}` of sessions, that it is not for.
+    skip: a session, or the `user:{id}` of sessions, that it is not for. binary: what the placeholder in `data` stands
+    for.
     """
 
     room: str
     event: str
     data: bytes
     skip: str = ""
+    binary: bytes = b""
 
 
 class Bus:
@@ -79,16 +81,21 @@ class Bus:
 
 
 def frame(signal: Signal) -> bytes:
-    """A signal as it travels; whatever is put behind it is more of its data."""
-    head = json.dumps([signal.room, signal.event, signal.skip]).encode()
-    return len(head).to_bytes(4, "big") + head + signal.data
+    """A signal as it travels; whatever is put behind one without an attachment is more of its data."""
+    attached = [len(signal.binary)] if signal.binary else []
+    head = json.dumps([signal.room, signal.event, signal.skip, *attached]).encode()
+    return len(head).to_bytes(4, "big") + head + signal.data + signal.binary
 
 
 def _parse(message: bytes) -> Signal:
     """The signal of a frame. Raises ValueError."""
     size = int.from_bytes(message[:4], "big")
-    head = json.loads(message[4 : 4 + size])
+    head, body = json.loads(message[4 : 4 + size]), message[4 + size :]
+    attached = head.pop() if isinstance(head, list) and len(head) == 4 else 0
     if not (isinstance(head, list) and len(head) == 3 and all(isinstance(part, str) for part in head)):
         raise ValueError("the head is not room, event, skip")
+    if type(attached) is not int or not 0 <= attached <= len(body):
+        raise ValueError("the attachment is not there")
     room, event, skip = head
-    return Signal(room, event, message[4 + size :], skip)
+    end = len(body) - attached
+    return Signal(room, event, body[:end], skip, body[end:])

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from streams.entry import Position
-from streams.errors import DocumentFull, DocumentGap, DocumentUnknown, LogError, OtherEpoch, Seeded
+from streams.errors import DocumentFull, DocumentGap, DocumentUnknown, LogError, Moved, OtherEpoch, Seeded
 from streams.link import Client, Link, retrying, run_script
 
 FIRST_EPOCH = "1"
@@ -47,6 +47,8 @@ class DocumentChange:
         parents, what it deletes.
     cap_bytes: refused when the state and the updates that are not folded come above it. 0: no cap.
     seed: refused unless the document is empty.
+    unmoved: refused unless this is still the newest entry of that other room, ZERO for none: what the writer may do
+        was found out at that position.
     """
 
     epoch: str
@@ -55,6 +57,7 @@ class DocumentChange:
     seed: bool = False
     reset: Reset | None = None
     cap_bytes: int = 0
+    unmoved: tuple[str, Position] | None = None
 
     def __post_init__(self) -> None:
         if not _EPOCH.fullmatch(self.epoch) and not (self.reset and not self.epoch):
@@ -69,7 +72,10 @@ class DocumentChange:
         for client, clock in self.needs:
             needs[client] = max(clock, needs.get(client, 0))
         spans = " ".join(f"{client} {start} {end}" for client, start, end in self.spans)
-        return f"{self.epoch} {self.cap_bytes} {mode}|{spans}|{' '.join(f'{c} {n}' for c, n in needs.items())}"
+        room, head = self.unmoved or ("", None)
+        at = "-" if head is None else str(head)
+        needed = " ".join(f"{client} {clock}" for client, clock in needs.items())
+        return f"{self.epoch} {self.cap_bytes} {mode} {at}|{spans}|{needed}|{room}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +159,8 @@ def refusal(room: str, result: str, cap_bytes: int) -> LogError | None:
     word, _, rest = result.partition(" ")
     if word == "unknown":
         return DocumentUnknown(f"{room} is not open: what the log has of it must be read first")
+    if word == "moved":
+        return Moved(f"what a writer of {room} may do has to be read again")
     if word == "gap":
         return DocumentGap(f"an update of {room} needs what the log does not have")
     if word == "epoch":

@@ -49,6 +49,10 @@ class DocumentGap(LogError):
     """The update needs structs that the log does not have. Nothing was appended. Its sender has to send them too."""
 
 
+class Moved(LogError):
+    """The other room that the entry was to stand behind has a newer entry. Nothing was appended."""
+
+
 class OtherEpoch(LogError):
     """The update is of another history of the document. Nothing was appended. current: the document's epoch."""
 

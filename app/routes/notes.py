@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.auth import Identity
+from app.documents.contents import made_with
 from app.http import ApiError, Json, identify, node_of, read_body
 from app.node import Node
 from app.notes import note_wire
@@ -31,9 +32,14 @@ async def listed(request: Request) -> Response:
 
 
 async def read(request: Request) -> Response:
-    """A note, with the position that it is complete up to."""
+    """A note with its newest content, and the position that it is complete up to."""
     node, identity = node_of(request), await identify(request)
-    return Json(_wire(await _note(request, node, identity, "read"), identity))
+    stored = await _note(request, node, identity, "read")
+    content = await node.contents.newest(stored.note.id, made_with(stored.note.data))
+    if content is None:
+        return Json(_wire(stored, identity))
+    data = stored.note.data if isinstance(stored.note.data, dict) else {}
+    return Json(_wire(stored, identity) | {"data": data | {"content": content}})
 
 
 async def update(request: Request) -> Response:

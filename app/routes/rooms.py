@@ -14,6 +14,7 @@ from app.follow import Follower, Followers
 from app.http import ApiError, Json, identify, node_of, number, once_of, read_body
 from app.manager import ROOM_KINDS
 from app.node import Node
+from app.packets import with_base64
 from app.payloads import BadPayload, RoomEvent, parse_position
 from streams.entry import Entry, Position
 from streams.replay import Gap
@@ -44,7 +45,9 @@ async def events(request: Request) -> Response:
     entries = page.entries[:limit]
     upto = entries[-1].position if len(page.entries) > limit else page.upto
     body = [
-        {"position": str(e.position), "event": e.event, "data": orjson.Fragment(e.data)} for e in entries if not e.quiet
+        {"position": str(e.position), "event": e.event, "data": orjson.Fragment(with_base64(e.data, e.binary))}
+        for e in entries
+        if not e.quiet
     ]
     return Json({"room": room, "events": body, "next": str(upto), "complete": upto >= until})
 
@@ -56,6 +59,7 @@ def _gone(room: str, position: Position) -> ApiError:
         "chat": f"/api/v1/chats/{name}",
         "channel": f"/api/v1/channels/{name}/messages",
         "note": f"/api/v1/notes/{name}",
+        "doc_note": f"/api/v1/notes/{name}",
     }
     snapshot = snapshots.get(kind)
     detail = "the log no longer has everything after this position; read the snapshot"
@@ -98,7 +102,7 @@ async def _events(follower: Follower, followers: Followers) -> AsyncIterator[byt
 
 def _event(entry: Entry) -> bytes:
     name = entry.event.replace("\n", " ").replace("\r", " ").encode()
-    data = entry.data.replace(b"\r", b"").replace(b"\n", b"\ndata: ")
+    data = with_base64(entry.data, entry.binary).replace(b"\r", b"").replace(b"\n", b"\ndata: ")
     return b"id: %s\nevent: %s\ndata: %s\n\n" % (str(entry.position).encode(), name, data)
 
 

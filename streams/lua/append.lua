@@ -10,12 +10,13 @@
 --        o idempotent by the once key
 --        m only if the members key counts a live member (with c)
 --        c a copy: only if the entry before it was appended by this call
---        d a change of a document: 'epoch cap mode|client start end …|client clock …', mode: '-', 'seed', '!new epoch'
+--        d a change of a document: 'epoch cap mode head|client start end …|client clock …|other room', mode: '-',
+--          'seed', '!new epoch'; head: '-', or the newest position of the other room, '0-0' for none
 --        b the run takes the fence; h only if the run holds the fence; e the same, and the fence goes
 -- Returns per entry: a position, '=position' (the once key had it), 'full', 'reused' (the once key had another
 -- digest), 'fenced' (another run holds the fence, or none), '' (left out by m or c), or why a change does not fit:
--- 'unknown' (the hash does not vouch for the document), 'epoch <current>', 'seeded', 'gap', 'big <bytes not folded>'.
--- The error NOEPOCH asks the caller to run epoch.lua first.
+-- 'moved' (the other room has a newer entry), 'unknown' (the hash does not vouch for the document), 'epoch <current>',
+-- 'seeded', 'gap', 'big <bytes not folded>'. The error NOEPOCH asks the caller to run epoch.lua first.
 --
 -- One producer sends its batches one after another with a growing sequence; a batch whose answer was lost is sent
 -- again with the same sequence and gets the same answer. Source of the idea: Kafka's idempotent producer (KIP-98).
@@ -47,13 +48,16 @@ local fresh = false
 
 -- Why a change does not fit, or nil and what it does to the document's hash.
 local function judge(hash, change, size)
-  local of, cap, mode, spans, needs = string.match(change, '^(%S*) (%d+) (%S+)|([^|]*)|([^|]*)$')
+  local of, cap, mode, head, spans, needs, other =
+    string.match(change, '^(%S*) (%d+) (%S+) (%S+)|([^|]*)|([^|]*)|(.*)$')
   local reset = string.match(mode, '^!(.+)$')
   local known = redis.call('HMGET', hash, 'log', 'epoch', 'bytes', 'new', 'begun')
   if known[1] ~= redis.call('HGET', epoch, 'position') then
     known = {}
   end
-  if not known[2] and (not reset or of ~= '') then
+  if head ~= '-' and (redis.call('HGET', heads, other) or '0-0') ~= head then
+    return 'moved'
+  elseif not known[2] and (not reset or of ~= '') then
     return 'unknown'
   elseif of ~= '' and of ~= known[2] then
     return 'epoch ' .. known[2]

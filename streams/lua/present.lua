@@ -2,19 +2,27 @@
 -- the changes.
 --
 -- KEYS: present
--- ARGV: ttl (ms), when to tell ('always', 'changed', 'never'), the bus's channel, message before the users,
+-- ARGV: ttl (ms), when to tell ('always', 'changed', 'never', 'left'), the bus's channel, message before the users,
 --       message after them, count of members that are kept, those, then members that are removed
--- A member is JSON [connection, user id, name]; a user is told once, however many connections it has.
+-- A member is JSON [connection, user id, name] or [connection, user id, name, session]; a user is told once, however
+-- many connections it has. 'left': not who is there is told, but every session whose last connection went, each in a
+-- message of its own.
 -- Returns how many members there are.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ttl, kept = tonumber(ARGV[1]), tonumber(ARGV[6])
-local changed = redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+local gone, changed = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now), 0
+for _, member in ipairs(gone) do
+  changed = changed + redis.call('ZREM', KEYS[1], member)
+end
 for index = 7, 6 + kept do
   changed = changed + redis.call('ZADD', KEYS[1], now + ttl, ARGV[index])
 end
 for index = 7 + kept, #ARGV do
-  changed = changed + redis.call('ZREM', KEYS[1], ARGV[index])
+  if redis.call('ZREM', KEYS[1], ARGV[index]) == 1 then
+    changed = changed + 1
+    gone[#gone + 1] = ARGV[index]
+  end
 end
 local count = redis.call('ZCARD', KEYS[1])
 if kept > 0 then
@@ -30,5 +38,19 @@ if ARGV[2] == 'always' or (ARGV[2] == 'changed' and changed > 0) then
     end
   end
   redis.call('PUBLISH', ARGV[3], ARGV[4] .. '[' .. table.concat(users, ',') .. ']' .. ARGV[5])
+end
+if ARGV[2] == 'left' and #gone > 0 then
+  local known = {}
+  for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+    known[cjson.decode(member)[4]] = true
+  end
+  for _, member in ipairs(gone) do
+    local parts = cjson.decode(member)
+    if not known[parts[4]] then
+      known[parts[4]] = true
+      local who = '"user_id":' .. cjson.encode(parts[2]) .. ',"socket_id":' .. cjson.encode(parts[4])
+      redis.call('PUBLISH', ARGV[3], ARGV[4] .. who .. ARGV[5])
+    end
+  end
 end
 return count

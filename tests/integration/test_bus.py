@@ -17,6 +17,7 @@ ODD = (
     Signal("user:alice", "a\nb", b"1"),
     Signal("user:a\nb", "é\u2028\0", b"[1]", 'skip "\n" me'),
     Signal("", "", b"", ""),
+    Signal("user:alice", "bytes", b"{}", "", b"\xff\0]"),
 )
 
 
@@ -33,6 +34,9 @@ UNREADABLE = (
     _short(b"{}"),
     _short(b'["user:alice","event"]'),
     _short(b'["user:alice","event",7]'),
+    _short(b'["user:alice","event","",1]'),
+    _short(b'["user:alice","event","",-1]'),
+    _short(b'["user:alice","event","","1"]'),
 )
 
 
