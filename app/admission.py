@@ -63,13 +63,26 @@ class Admissions:
         LogUnavailable.
         """
         admission = await self._admit(identity, socket, auth)
-        try:
-            await self._attendance.entered(admission.session)
-            await self._sessions.view(admission.session, list(admission.session.feed.rooms))
-        except BaseException:
-            self._sessions.forget(admission.session)
-            raise
+        await self._enter(admission.session)
         return admission
+
+    async def lift(self, identity: Identity, socket: Any, sid: str) -> Session:
+        """Begin a session for a client that was connected into no room, under the id that it has.
+
+        Its CONNECT was answered without a `pid`: it gets no positions and is not resumed. Raises LogUnavailable.
+        """
+        session = await self._begin(identity, socket, pid="", sid=sid)
+        await self._enter(session)
+        return session
+
+    async def _enter(self, session: Session) -> None:
+        """Let other nodes know of a session."""
+        try:
+            await self._attendance.entered(session)
+            await self._sessions.view(session, list(session.feed.rooms))
+        except BaseException:
+            self._sessions.forget(session)
+            raise
 
     async def _admit(self, identity: Identity, socket: Any, auth: dict[str, Any]) -> Admission:
         if auth.get("resume") is False:
@@ -89,9 +102,9 @@ class Admissions:
             await self._records.end(record.pid)
         return Admission(await self._begin(identity, socket, pid=secrets.token_urlsafe(18)), reset=rooms)
 
-    async def _begin(self, identity: Identity, socket: Any, pid: str) -> Session:
+    async def _begin(self, identity: Identity, socket: Any, pid: str, sid: str = "") -> Session:
         at = self._sessions.hub.position
-        session = self._sessions.make(secrets.token_urlsafe(15), pid, identity, socket, at)
+        session = self._sessions.make(sid or secrets.token_urlsafe(15), pid, identity, socket, at)
         self._sessions.register(session, {f"user:{identity.user_id}": at})
         if pid:
             record = SessionRecord(pid, session.sid, identity.user_id, at, session.connection, dict(session.feed.rooms))

@@ -6,6 +6,8 @@ from typing import Any
 
 from app.admission import Admission, Admissions
 from app.auth import BadToken, Identity, Tokens
+from app.payloads import UserJoin, parse
+from app.session import Session
 from app.users import Users
 from registry.revocation import Revocations
 
@@ -32,3 +34,14 @@ class Gate:
         identity = await self.identify(auth.get("token"))
         assert self.admissions is not None
         return await self.admissions.admit(identity, socket, auth)
+
+    async def lift(self, socket: Any, sid: str, event: str, payload: Any = None, *_more: Any) -> Session:
+        """Let a client in that was connected into no room, by a `user-join` with a good token.
+
+        Raises BadToken, also for every other event, BadPayload and LogUnavailable.
+        """
+        if event != "user-join":
+            raise BadToken("connected without a good token: send user-join with one first")
+        identity = await self.identify(parse(UserJoin, payload or {}).auth.token)
+        assert self.admissions is not None
+        return await self.admissions.lift(identity, socket, sid)

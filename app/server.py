@@ -19,6 +19,8 @@ from app import codec, metrics
 from app.admission import Admission
 from app.auth import BadToken
 from app.gate import Gate
+from app.packets import event_packet
+from app.payloads import BadPayload
 from app.session import Session
 from app.sessions import NodeSessions, reset_payload
 from app.settings import Settings
@@ -59,6 +61,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
         )
         Payload.max_decode_packets = MAX_POLLED_PACKETS
         self._packet_bytes = settings.max_message_bytes
+        self._queue_packets = settings.send_queue_packets
         self._gate = gate
         self._sessions = sessions
         self._always = settings.always_connect
@@ -97,14 +100,12 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
         if self.manager.is_connected(session.sid, "/"):
             self.by_connection.pop(self.manager.eio_sid_from_sid(session.sid, "/"), None)
             await self.manager.disconnect(session.sid, "/")
-        self.by_connection[eio_sid] = session
         self.manager.admit(session.sid, eio_sid)
         ids = {"sid": session.sid, "pid": session.pid} if session.pid else {"sid": session.sid}
         self._put(session.socket, self.packet_class(packet.CONNECT, ids, namespace="/"))
-        session.welcomed = True
+        self._go_live(eio_sid, session)
         if admission.reset is not None:
             session.send("room:reset", reset_payload(admission.reset, self._sessions.hub.position))
-        self._sessions.start_feeding(session)
 
     async def _turn_away(self, eio_sid: str, reason: str) -> None:
         """A client without a good token: refused, or (ALWAYS_CONNECT) connected into no room."""
@@ -174,18 +175,57 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
         if (namespace or "/") != "/":
             raise BadPacket("there is only the namespace /")
         if data[0] == "*" or data[0] in self.reserved_events:
-            self._complain(eio_sid, f"the event name {data[0]!r} is reserved")
-            if id is not None and eio_sid in self.by_connection:
-                refusal = self.packet_class(packet.ACK, namespace="/", id=id, data=[False])
-                self._put(self.by_connection[eio_sid].socket, refusal)
-            return
-        await super()._handle_event(eio_sid, namespace, id, data)
+            self._refuse_event(eio_sid, id, f"the event name {data[0]!r} is reserved")
+        elif eio_sid in self.by_connection or await self._lift(eio_sid, id, data):
+            await super()._handle_event(eio_sid, namespace, id, data)
+
+    async def _lift(self, eio_sid: str, id: int | None, data: list[Any]) -> bool:  # noqa: A002
+        """Make a session of a socket that was connected into no room, if this is a `user-join` with a good token.
+
+        False when it is not: the client is told so.
+        """
+        sid = self.manager.sid_from_eio_sid(eio_sid, "/")
+        socket = self.eio.sockets.get(eio_sid)
+        if sid is None or socket is None:
+            return False
+        try:
+            session = await self._gate.lift(socket, sid, *data)
+        except (BadToken, BadPayload) as fault:
+            self._refuse_event(eio_sid, id, str(fault))
+            return False
+        except LogUnavailable as fault:
+            log.warning("a client without a session has to try again: %s", fault)
+            self._refuse_event(eio_sid, id, "the server is not ready, try again")
+            return False
+        if socket.closed:
+            await self._sessions.gone(session, for_good=False)
+            return False
+        self._go_live(eio_sid, session)
+        return True
+
+    def _go_live(self, eio_sid: str, session: Session) -> None:
+        self.by_connection[eio_sid] = session
+        session.welcomed = True
+        self._sessions.start_feeding(session)
+
+    def _refuse_event(self, eio_sid: str, id: int | None, reason: str) -> None:  # noqa: A002
+        self._complain(eio_sid, reason)
+        socket = self.eio.sockets.get(eio_sid)
+        if id is not None and socket is not None and self._is_connected(eio_sid):
+            self._put(socket, self.packet_class(packet.ACK, namespace="/", id=id, data=[False]))
+
+    def _is_connected(self, eio_sid: str) -> bool:
+        """Whether its CONNECT was answered, with a session or into no room."""
+        return self.manager.sid_from_eio_sid(eio_sid, "/") is not None
 
     def _complain(self, eio_sid: str, reason: str) -> None:
         metrics.BAD_INPUT.inc()
-        session = self.by_connection.get(eio_sid)
+        body = orjson.dumps({"message": reason})
+        session, socket = self.by_connection.get(eio_sid), self.eio.sockets.get(eio_sid)
         if session is not None:
-            session.send("error", orjson.dumps({"message": reason}))
+            session.send("error", body)
+        elif socket is not None and self._is_connected(eio_sid) and socket.queue.qsize() < self._queue_packets:
+            socket.queue.put_nowait(event_packet("error", body))
 
     async def _handle_disconnect(self, eio_sid: str, namespace: str | None, reason: str | None = None) -> None:
         """The client said goodbye (DISCONNECT packet), or the link ended (`reason` of Engine.IO)."""

@@ -22,7 +22,11 @@ class Settings(SharedSettings):
     port: int = Field(8080, ge=1, le=65535, description="Port of `roomlog serve` and `make run`.")
     host: str = Field("127.0.0.1", description="Address of `roomlog serve` and `make run`.")
     cors_allow_origin: str = Field("*", description="Allowed origins, separated by `;`; `*` allows any.")
-    always_connect: bool = Field(False, description="Connect a socket with a bad token, into no room.")
+    always_connect: bool = Field(
+        False,
+        description="Connect a socket with a bad token into no room; a `user-join` with a good one makes it a session, "
+        "that is not resumed.",
+    )
 
     enable_websocket_support: bool = Field(True, description="false leaves polling only.")
     websocket_manager: Literal["", "redis"] = Field(

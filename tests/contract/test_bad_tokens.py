@@ -9,6 +9,7 @@ import jwt
 import pytest
 
 from tests.contract.clients import Listener, calling, listening, raw, undisturbed
+from tests.support.channels import ChannelApi
 from tests.support.nodes import SECRET, Fleet, eventually, token
 
 
@@ -122,8 +123,16 @@ async def test_always_connect_lets_a_bad_token_in_and_gives_it_nothing(fleet: Fl
         answer = await socket.connect({"token": "bad"})
         assert "sid" in answer
         assert "pid" not in answer
-        assert await socket.ask('["events:chat",{"chat_id":"x","data":{"type":"join"}}]') is False
-        assert await socket.ask('["no such event"]') is False
+        for packet in (
+            '["events:chat",{"chat_id":"x","data":{"type":"join"}}]',
+            '["no such event"]',
+            '["heartbeat",{}]',
+        ):
+            await socket.send(f"42{packet}")
+            assert await socket.error() == "connected without a good token: send user-join with one first"
+            assert await socket.ask(packet) is False
+        for join in ('["user-join"]', '["user-join",{"auth":{"token":"bad"}}]', '["user-join",{"auth":7}]'):
+            assert await socket.ask(join) is False
         assert len(node.node.sessions.by_sid) == 1
 
         async def probe() -> None:
@@ -131,3 +140,43 @@ async def test_always_connect_lets_a_bad_token_in_and_gives_it_nothing(fleet: Fl
                 await api.new_chat()
 
         await undisturbed(other, probe)
+
+
+async def test_always_connect_lifts_a_socket_into_a_session_by_a_later_user_join(fleet: Fleet) -> None:
+    async with (
+        fleet.inside(always_connect=True) as node,
+        fleet.inside() as other,
+        Listener() as page,
+        calling(other.url) as api,
+    ):
+        channels = ChannelApi(other.url, "bob")
+        channel = await channels.create("alice")
+        await page.open(node.url, "bad", transports=["websocket"])
+        sid = page.get_sid()
+        await api.new_chat()
+        assert await page.call("user-join", {"auth": {"token": token()}}) == {"id": "alice", "name": "Alice"}
+        chat = await api.new_chat()
+        await api.emit(chat, "message", {"content": "hello"})
+        await channels.say(channel, "hi")
+        await eventually(lambda: page.contents == ["hello"] and page.of("events:channel"))
+        assert [arguments[1:] for _event, arguments in page.got] == [()] * len(page.got), "no positions: no resume"
+        assert await page.call("user-join", {"auth": {"token": token("mallory")}}) is False, "it has its user"
+        await other.node.orders.move_session(sid or "", f"chat:{chat}", into=True)
+        assert f"chat:{chat}" in node.node.sessions.by_sid[sid or ""].feed.rooms, "it is a session as any other"
+        await page.drop()
+        await eventually(lambda: not node.node.sessions.by_sid)
+        await page.open(node.url, token(), transports=["websocket"])
+        assert (page.recovered, page.pid is None) == (False, False), "with a good token at CONNECT it can be resumed"
+        await other.node.orders.disconnect_user("alice")
+        await eventually(lambda: not page.connected)
+        await channels.aclose()
+
+
+async def test_a_lifted_session_is_disconnected_as_any_other(fleet: Fleet) -> None:
+    async with fleet.inside(always_connect=True) as node, Listener() as page:
+        await page.open(node.url, "bad", transports=["websocket"])
+        assert await page.call("user-join", {"auth": {"token": token()}})
+        await node.node.orders.disconnect_user("alice")
+        await eventually(lambda: not page.connected)
+        assert not node.node.sessions.by_sid
+        assert not node.node.server.by_connection
