@@ -78,11 +78,14 @@ class Followers:
         follower.close()
 
     def obey(self, order: dict[str, Any]) -> None:
-        """Cut off the followers whom an order takes out of a room, or disconnects."""
+        """Cut off the followers whom an order takes out of a room, disconnects, or gives another role."""
         for follower, (identity, room) in list(self._of.items()):
             meant = identity.user_id in order.get("users", ()) or identity.jti in order.get("tokens", ())
             place = (order["do"], order.get("room"))
-            if (meant and (order["do"] == "disconnect" or place == ("leave", room))) or place == ("close", room):
+            if (meant and (order["do"] in ("disconnect", "role") or place == ("leave", room))) or place == (
+                "close",
+                room,
+            ):
                 self.close(follower)
 
     @property

@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from app.admission import Admission, Admissions
 from app.auth import BadToken, Identity, Tokens
 from app.payloads import UserJoin, parse
+from app.roles import Roles
 from app.session import Session
+from app.sessions import NodeSessions
 from app.users import Users
 from registry.revocation import Revocations
 
 
 class Gate:
-    """Reads tokens and lets their bearers in. `admissions` is set when the node is put together."""
+    """Reads tokens and lets their bearers in, as new or resumed sessions of this node."""
 
-    def __init__(self, tokens: Tokens, revocations: Revocations, users: Users) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        revocations: Revocations,
+        roles: Roles,
+        users: Users,
+        sessions: NodeSessions,
+        admissions: Admissions,
+    ) -> None:
         self._tokens = tokens
         self._revocations = revocations
+        self._roles = roles
         self._users = users
-        self.admissions: Admissions | None = None
+        self._sessions = sessions
+        self._admissions = admissions
 
     async def identify(self, token: object) -> Identity:
         """Who the token speaks for; a user appears by it. Raises BadToken, also for a revoked one, LogUnavailable."""
-        identity = self._tokens.read(token)
-        if await self._revocations.revoked([identity.claim]):
+        claimed = self._tokens.read(token)
+        revoked, identity = await asyncio.gather(
+            self._revocations.revoked([claimed.claim]), self._roles.applied(claimed)
+        )
+        if revoked:
             raise BadToken("the token was revoked")
         self._users.seen(identity)
         return identity
@@ -32,8 +48,9 @@ class Gate:
     async def admit(self, socket: Any, auth: dict[str, Any]) -> Admission:
         """Let a client in, resumed or new. Raises BadToken and LogUnavailable."""
         identity = await self.identify(auth.get("token"))
-        assert self.admissions is not None
-        return await self.admissions.admit(identity, socket, auth)
+        admission = await self._admissions.admit(identity, socket, auth)
+        await self._check_role(admission.session, identity)
+        return admission
 
     async def lift(self, socket: Any, sid: str, event: str, payload: Any = None, *_more: Any) -> Session:
         """Let a client in that was connected into no room, by a `user-join` with a good token.
@@ -43,5 +60,16 @@ class Gate:
         if event != "user-join":
             raise BadToken("connected without a good token: send user-join with one first")
         identity = await self.identify(parse(UserJoin, payload or {}).auth.token)
-        assert self.admissions is not None
-        return await self.admissions.lift(identity, socket, sid)
+        session = await self._admissions.lift(identity, socket, sid)
+        await self._check_role(session, identity)
+        return session
+
+    async def _check_role(self, session: Session, identity: Identity) -> None:
+        """The role may have changed while the session came in, before the order about it could find it here."""
+        try:
+            now = await self._roles.applied(identity)
+            if now.role != identity.role:
+                await self._sessions.change_role(session, now.role)
+        except BaseException:
+            self._sessions.forget(session)
+            raise

@@ -50,6 +50,7 @@ from app.notes import Notes
 from app.orders import Orders
 from app.presence import Attendance
 from app.producer import Producer
+from app.roles import Roles
 from app.server import Server
 from app.session import Session
 from app.sessions import Limits, NodeSessions
@@ -68,6 +69,7 @@ from registry.owners import Owners
 from registry.pool import Pool
 from registry.present import Presence
 from registry.revocation import Revocations
+from registry.roles import Roles as KnownRoles
 from registry.sessions import Sessions as Records
 from registry.tasks import HOLD
 from registry.tasks import Tasks as Leases
@@ -120,10 +122,10 @@ class Node:
         self.access = Access(self.owners, self.channels, self.grants, self.notes)
         self.revocations = Revocations(keys, client)
         self.users = Users(archive, Activity(keys, client))
-        self.gate = Gate(Tokens(secret), self.revocations, self.users)
         records = Records(keys, client, settings.session_ttl_s)
         moves = Moves(keys, client, settings.session_ttl_s)
         self.orders = Orders(self.appender, self.reader, self.nodes, moves, self._disconnect, self.spawn)
+        self.orders.finished = lambda: self.spawn(self._try_to_report())
         self.orders.forget = lambda room: self.owners.forget(room.partition(":")[2])
         self.hub = Hub(self.reader, CONTROL_ROOM, self._obey)
         self.tail = self.hub.tail = Tail(
@@ -139,9 +141,11 @@ class Node:
             self.name, self.hub, records, members, attendance, self.reader, self.access, limits, self.spawn
         )
         self.orders.sessions = self.sessions
-        self.gate.admissions = Admissions(self.sessions, records, moves, attendance, self.reader, self.access)
         self.bus = Bus(link, client, self._signalled, metrics.SIGNALS_SKIPPED.inc)
         self.emitter = Emitter(self.appender, self.bus)
+        self.roles = Roles(KnownRoles(keys, client), archive, self.orders)
+        admissions = Admissions(self.sessions, records, moves, attendance, self.reader, self.access)
+        self.gate = Gate(Tokens(secret), self.revocations, self.roles, self.users, self.sessions, admissions)
         hold_s = settings.task_lease_s * HOLD
         leases = Leases(keys, client, hold_s)
         self.tasks = self.orders.tasks = Tasks(
@@ -316,7 +320,7 @@ class Node:
 
     async def report(self) -> None:
         """Report this node to the others. Raises LogUnavailable."""
-        obeyed = min([self.hub.position, *self._repairs_from])
+        obeyed = min([self.hub.position, *self._repairs_from, *self.orders.unfinished])
         await self.nodes.report(self.name, obeyed, version=__version__, connections=len(self.sessions.by_sid))
         self.reported_at = time.monotonic()
 

@@ -50,6 +50,10 @@ class Orders:
         self.sessions: NodeSessions | None = None
         self.tasks: Tasks | None = None
         self.followers = Followers()
+        self.unfinished: list[Position] = []
+        """Behind each of these an order is still being carried out: the node has not obeyed it yet."""
+        self.finished: Callable[[], object] = lambda: None
+        """Called when one of them was."""
         self.forget: Callable[[str], object] = lambda room: None
         """Called with a room that was closed."""
         self.taken_out: Callable[[Session, str, str], object] = lambda session, room, order: None
@@ -121,6 +125,11 @@ class Orders:
         await note(appended.position)
         await self.obeyed(appended.position)
 
+    async def change_role(self, user_id: str, role: str) -> None:
+        """Let all sessions of a user go by another role; when it returns, they are in no room, on any node, that only
+        the old one opened."""
+        await self._order({"do": "role", "users": [user_id], "role": role})
+
     async def stop_task(self, task_id: str) -> None:
         """Stop a task, on whichever node it runs. Does not wait for it: the task's record tells how it ended."""
         await self._appender.append(_entry({"do": "stop", "task": task_id}))
@@ -149,6 +158,21 @@ class Orders:
                 self._leave(session, order["room"], order["do"])
             elif order["do"] == "enter":
                 self._enter(session, order["room"], entry.position)
+            elif order["do"] == "role":
+                self._change_role(session, order["role"], entry.position.previous)
+
+    def _change_role(self, session: Session, role: str, before: Position) -> None:
+        """before: up to where the node has obeyed, until this is done."""
+        assert self.sessions is not None
+        self.unfinished.append(before)
+        self._spawn(self._finish(self.sessions.change_role(session, role), before))
+
+    async def _finish(self, change: Awaitable[None], before: Position) -> None:
+        try:
+            await change
+        finally:
+            self.unfinished.remove(before)
+        self.finished()
 
     def _meant(self, order: dict[str, Any]) -> list[Session]:
         assert self.sessions is not None

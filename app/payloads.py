@@ -33,6 +33,14 @@ class UserJoin(BaseModel):
     auth: Auth = Auth()
 
 
+class UserUpdate(BaseModel):
+    role: Literal["admin", "user"]
+
+
+class RoleUpdate(UserUpdate):
+    id: str
+
+
 class Typing(BaseModel):
     typing: bool
 

@@ -209,6 +209,22 @@ class NodeSessions:
             await self._leave(session, room)
             raise Refused(f"there is no room {room[:100]} for you")
 
+    async def change_role(self, session: Session, role: str) -> None:
+        """Let a session go by another role, at once; when this returns it is in no room that its user may not read.
+
+        Where that cannot be told it is cut off: it resumes, and is authorised then.
+        """
+        session.identity = replace(session.identity, role=role)
+        try:
+            forbidden = await self._access.unreadable(session.identity, session.feed.rooms)
+            for room in forbidden:
+                self.hub.leave(session.feed, room)
+            for room in forbidden:
+                await self.left(session, room)
+        except LogUnavailable as fault:
+            log.warning("session %s is cut off, to be authorised anew: %s", session.sid, fault)
+            self.cut_off(session)
+
     async def leave(self, session: Session, room: str) -> None:
         """Take a session out of a room, at once here, and in its record when it returns. Raises LogUnavailable."""
         async with session.lock:

@@ -80,6 +80,16 @@ class Archive:
         async with self._connection() as connection:
             await users.see(connection, *map(storable, (user_id, name, email, role)))
 
+    async def give_role(self, user_id: str, role: str) -> User | None:
+        """Give a user a role that no token changes; None when the user was never seen."""
+        async with self._connection() as connection:
+            return await users.give_role(connection, storable(user_id), role)
+
+    async def given_role(self, user_id: str) -> str:
+        """The role that an admin gave a user, or ""."""
+        async with self._connection() as connection:
+            return await users.given_role(connection, storable(user_id))
+
     async def users(self, user_ids: Sequence[str]) -> dict[str, User]:
         """Those of the users that were seen, by id."""
         async with self._connection() as connection:

@@ -24,16 +24,23 @@ class User:
     created_at: int = 0
 
 
-# A user who comes back unchanged costs no write. A token without a name (or address) leaves the one that is known.
+# A user who comes back unchanged costs no write. A token without a name (or address) leaves the one that is known; a
+# role that an admin gave stays, whatever the token claims.
 _SEE = b"""
     INSERT INTO users AS u (id, name, email, role) VALUES (%s, %s, %s, %s)
     ON CONFLICT (id) DO UPDATE SET
         name = coalesce(nullif(excluded.name, ''), u.name),
         email = coalesce(nullif(excluded.email, ''), u.email),
-        role = excluded.role
-    WHERE (u.name, u.email, u.role) IS DISTINCT FROM
-        (coalesce(nullif(excluded.name, ''), u.name), coalesce(nullif(excluded.email, ''), u.email), excluded.role)
+        role = CASE WHEN u.role_given THEN u.role ELSE excluded.role END
+    WHERE (u.name, u.email) IS DISTINCT FROM
+        (coalesce(nullif(excluded.name, ''), u.name), coalesce(nullif(excluded.email, ''), u.email))
+        OR NOT u.role_given AND u.role <> excluded.role
 """
+_GIVE_ROLE = b"""
+    UPDATE users SET role = %s, role_given = true WHERE id = %s
+    RETURNING id, name, email, role, last_active_at, created_at
+"""
+_GIVEN_ROLE = b"SELECT role FROM users WHERE id = %s AND role_given"
 _TOUCH = b"UPDATE users SET last_active_at = %s WHERE id = %s AND last_active_at < %s"
 _COLUMNS = b"SELECT id, name, email, role, last_active_at, created_at FROM users "
 _NAMED = _COLUMNS + b"WHERE id = ANY(%s)"
@@ -47,6 +54,16 @@ async def see(connection: AsyncConnection[Any], user_id: str, name: str, email: 
 async def touch(connection: AsyncConnection[Any], user_id: str, at_s: int) -> bool:
     cursor = await connection.execute(_TOUCH, [at_s, user_id, at_s - ACTIVE_EVERY_S])
     return cursor.rowcount == 1
+
+
+async def give_role(connection: AsyncConnection[Any], user_id: str, role: str) -> User | None:
+    async with connection.cursor(row_factory=class_row(User)) as cursor:
+        return await (await cursor.execute(_GIVE_ROLE, [role, user_id])).fetchone()
+
+
+async def given_role(connection: AsyncConnection[Any], user_id: str) -> str:
+    row = await (await connection.execute(_GIVEN_ROLE, [user_id])).fetchone()
+    return "" if row is None else str(row[0])
 
 
 async def named(connection: AsyncConnection[Any], user_ids: Sequence[str]) -> dict[str, User]:

@@ -44,6 +44,11 @@ class Position(_Id):
         """The lowest position above this one."""
         return Position(self.ms, self.seq + 1)
 
+    @property
+    def previous(self) -> Position:
+        """The highest position below this one."""
+        return Position(self.ms, self.seq - 1) if self.seq else Position(self.ms - 1, _UINT64 - 1)
+
     def __str__(self) -> str:
         return f"{self.ms}-{self.seq}"
 

@@ -216,6 +216,10 @@ class Keys:
         """String: set while the user's last-active is being written, and for a minute once it was."""
         return self._key(f"active:{user_id}")
 
+    def role(self, user_id: str) -> str:
+        """String: the role that an admin gave the user; empty: none did. Gone when the database has to be asked."""
+        return self._key(f"role:{user_id}")
+
     def token_revoked(self, jti: str) -> str:
         """String: the token with this `jti` is revoked. Open WebUI's own key name: no shard in it."""
         return f"{self.prefix}:auth:token:{jti}:revoked"

@@ -78,7 +78,7 @@ async def stream(request: Request) -> Response:
     follower = Follower(node.hub, room, node.hub.position if after is None else after)
     followers.add(follower, identity, room)
     try:
-        await _room(request, node, identity)  # again: it may have been taken away before the follower was known
+        await _room(request, node, await identify(request))  # again: it may have been taken away before it was known
         gap = after is not None and isinstance(
             await node.reader.page({room: after}, max(after, node.hub.position), limit=1), Gap
         )

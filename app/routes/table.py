@@ -28,7 +28,18 @@ from app.channel_payloads import (
 )
 from app.completions.request import Completed, CompletionRequest
 from app.http import Json, ack_of
-from app.payloads import AccessGrants, ChatUpdate, MessageContent, MessageEvent, NewChat, NewNote, NoteUpdate, RoomEvent
+from app.payloads import (
+    AccessGrants,
+    ChatUpdate,
+    MessageContent,
+    MessageEvent,
+    NewChat,
+    NewNote,
+    NoteUpdate,
+    RoleUpdate,
+    RoomEvent,
+    UserUpdate,
+)
 from app.routes import (
     channel_messages,
     channels,
@@ -66,6 +77,7 @@ class Operation:
 _WRITE = ((404, "No such chat for you"), (429, "The room is full; retry"), (503, "The log does not answer; retry"))
 _DOWN = ((503, "The log, or a node, does not answer; retry"),)
 _ADMIN = ((403, "Only admins may do this"),)
+_ROLE = (*_ADMIN, (404, "No such user was seen"), *_DOWN)
 _FOLD = (*_WRITE, (504, "In the log, not folded in time"))
 _COMPLETE = (
     *_WRITE,
@@ -158,6 +170,8 @@ OPERATIONS = (
     Operation("POST", "/api/v1/auths/signout", users.sign_out, answers=_DOWN),
     Operation("GET", "/api/v1/auths/signout", users.sign_out, answers=_DOWN),
     Operation("GET", "/api/v1/users/", users.listed, None, ("page", "limit"), answers=_ADMIN),
+    Operation("POST", "/api/v1/users/{user_id}/update", users.update, UserUpdate, answers=_ROLE),
+    Operation("POST", "/api/v1/users/update/role", users.update_role, RoleUpdate, answers=_ROLE),
     Operation("POST", "/api/v1/users/{user_id}/revoke", users.revoke, answers=_ADMIN + _DOWN),
     Operation("GET", "/api/usage", usage.usage),
     Operation("POST", "/api/chat/completions", completions.complete, CompletionRequest, answers=_COMPLETE),

@@ -1,4 +1,4 @@
-"""Users: who asks, who was seen, and the end of tokens."""
+"""Users: who asks, who was seen, roles, and the end of tokens."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.auth import Identity
-from app.http import ApiError, Json, bearer_of, identify, node_of, number
-from app.payloads import BadPayload
+from app.http import ApiError, Json, bearer_of, identify, node_of, number, read_body
+from app.node import Node
+from app.payloads import BadPayload, RoleUpdate, UserUpdate
 
 
 async def current(request: Request) -> Response:
@@ -47,25 +48,55 @@ async def sign_out(request: Request) -> Response:
 
 async def listed(request: Request) -> Response:
     """The users that were seen, by id. For admins."""
-    node, identity = node_of(request), await identify(request)
-    _require_admin(identity)
+    node, _identity = await _admin(request)
     limit, page = number(request, "limit", 60, 1, 500), number(request, "page", 1, 1, 1_000_000)
     return Json({"users": [asdict(user) for user in await node.archive.users_page(limit, (page - 1) * limit)]})
 
 
-async def revoke(request: Request) -> Response:
-    """Revoke every token that a user has up to now, and disconnect the user on every node. For admins."""
-    node, identity = node_of(request), await identify(request)
-    _require_admin(identity)
-    user_id: str = request.path_params["user_id"]
+async def update(request: Request) -> Response:
+    """Give a user a role, whatever its tokens claim; no live session goes by the old one when this answers. For admins.
+
+    Name and address are those of the user's tokens.
+    """
+    node, identity = await _admin(request)
+    body = await read_body(request, UserUpdate)
+    return await _give_role(node, identity, request.path_params["user_id"], body.role)
+
+
+async def update_role(request: Request) -> Response:
+    """Give a user a role, by the route that older pages know. For admins."""
+    node, identity = await _admin(request)
+    body = await read_body(request, RoleUpdate)
+    return await _give_role(node, identity, body.id, body.role)
+
+
+async def _give_role(node: Node, identity: Identity, user_id: str, role: str) -> Response:
+    if user_id == identity.user_id:
+        raise ApiError(403, "forbidden", "nobody changes the own role: the last admin could not take that back")
+    user = await node.roles.give(_checked(user_id), role)
+    if user is None:
+        raise ApiError(404, "not_found", f"no user {user_id[:100]} was seen")
+    return Json(asdict(user))
+
+
+def _checked(user_id: str) -> str:
     if len(user_id) > 256 or not user_id.isprintable():
         raise BadPayload("user id: at most 256 printable characters")
+    return user_id
+
+
+async def revoke(request: Request) -> Response:
+    """Revoke every token that a user has up to now, and disconnect the user on every node. For admins."""
+    node, _identity = await _admin(request)
+    user_id = _checked(request.path_params["user_id"])
     await node.revocations.revoke_user(user_id)
     await node.orders.disconnect_user(user_id)
     return Json({"status": True})
 
 
-def _require_admin(identity: Identity) -> None:
-    """The same refusal whatever was asked for. Raises ApiError 403."""
+async def _admin(request: Request) -> tuple[Node, Identity]:
+    """The node, and the admin who asks. The same refusal whatever was asked for. Raises ApiError 403."""
+    identity = await identify(request)
     if identity.role != "admin":
         raise ApiError(403, "forbidden", "only admins may do this")
+    return node_of(request), identity

@@ -147,7 +147,9 @@ async def test_a_revoked_user_follows_no_room_any_more(fleet: Fleet) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/api/v1/users/{}/revoke"), ("GET", "/api/v1/users/")], ids=["revoke", "list"]
+    ("method", "path"),
+    [("POST", "/api/v1/users/{}/revoke"), ("GET", "/api/v1/users/"), ("POST", "/api/v1/users/{}/update")],
+    ids=["revoke", "list", "role"],
 )
 async def test_what_only_admins_may_do_answers_all_others_the_same_whoever_is_named(
     fleet: Fleet, method: str, path: str
