@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,9 +112,10 @@ class Calls:
         session = await self._pool.find(question.sid)
         if session is None or session.user_id != question.user_id:
             return GONE
+        opened_ms = await self._pool.now_ms()
         number = FIRST_NUMBER + secrets.randbelow(LAST_NUMBER - FIRST_NUMBER)
         woken = self._waiting[number] = asyncio.Event()
-        asking = _Asking(self._records, self._pool, self._bus, question, number, session, woken)
+        asking = _Asking(self._records, self._pool, self._bus, question, number, session, opened_ms, woken)
         try:
             async with asyncio.timeout(question.timeout_s(self._timeout_s)):
                 return await asking.answer()
@@ -141,7 +141,7 @@ class Calls:
 
 
 class _Asking:
-    """One call while it is waited for. woken: set when an answer was stored."""
+    """One call while it is waited for. opened_ms: when, as the pool tells it. woken: set when an answer was stored."""
 
     def __init__(
         self,
@@ -151,6 +151,7 @@ class _Asking:
         question: Question,
         number: int,
         session: Pooled,
+        opened_ms: int,
         woken: asyncio.Event,
     ) -> None:
         self._records = records
@@ -160,7 +161,7 @@ class _Asking:
         self._number = number
         self._sid = session.sid
         self._woken = woken
-        self._opened_ms = int(time.time() * 1000)
+        self._opened_ms = opened_ms
         self._lost_at: float | None = None
         data = question.data
         if isinstance(data, dict):

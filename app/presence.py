@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 
 import orjson
 
 from app.abreast import abreast
 from app.session import Session
-from registry.pool import Pool
+from registry.pool import SLICE, Pool
 from registry.present import Announcement, Departure, Presence, Present
 
 DOCUMENT_ROOM = "doc_note"
@@ -45,15 +45,32 @@ class Attendance:
         await self._pool.leave(session.pooled)
         await abreast(self.left(session, room) for room in rooms)
 
-    async def refresh(self, sessions: Collection[Session]) -> None:
-        """Keep everything of these sessions alive."""
-        await self._pool.refresh([session.pooled for session in sessions])
-        rooms: dict[str, list[Present]] = {}
+    async def refresh(self, sessions: Sequence[Session], is_here: Callable[[Session], bool]) -> None:
+        """Keep everything of these sessions alive. Those that end, or leave a room, meanwhile are not brought back."""
+        for start in range(0, len(sessions), SLICE):
+            await self._keep(sessions[start : start + SLICE], is_here)
+        rooms: dict[str, list[Session]] = {}
         for session in sessions:
-            for room in session.feed.rooms:
-                if _has_presence(room):
-                    rooms.setdefault(room, []).append(_present(session, room))
-        await self._presence.refresh({room: (present, announcement(room)) for room, present in rooms.items()})
+            for room in filter(_has_presence, session.feed.rooms):
+                rooms.setdefault(room, []).append(session)
+        for room, members in rooms.items():
+            await self._keep_present(room, members)
+
+    async def _keep(self, sessions: Sequence[Session], is_here: Callable[[Session], bool]) -> None:
+        gone = await self._pool.keep([session.pooled for session in sessions])
+        for session in sessions:
+            if session.sid in gone and is_here(session):  # the log was away for longer than an entry lives
+                await self._pool.enter_again(session.pooled)
+                if not is_here(session):  # its leaving may have come before
+                    await self._pool.leave(session.pooled)
+
+    async def _keep_present(self, room: str, sessions: Sequence[Session]) -> None:
+        gone = await self._presence.keep(room, [_present(session, room) for session in sessions], announcement(room))
+        for session in sessions:
+            if _present(session, room).member in gone and room in session.feed.rooms:
+                await self.joined(session, room)
+                if room not in session.feed.rooms:
+                    await self.left(session, room)
 
 
 def announcement(room: str) -> Announcement | Departure | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from typing import Any
 
@@ -73,7 +72,7 @@ class Session:
         self.socket = socket
         self._framer = framer
         self.connection = f"{node}/{socket.sid}"
-        self.pooled = Pooled(sid, identity.user_id, self.connection, int(time.time() * 1000))
+        self.pooled = Pooled(sid, identity.user_id, self.connection)
         self.present = Present(self.connection, identity.user_id, identity.name)
         self.editor = Present(self.connection, identity.user_id, identity.name, sid)
         self.feed = Feed(SocketSink(socket, framer, bool(pid), limit), sid, cut, f"user:{identity.user_id}")

@@ -264,7 +264,7 @@ class NodeSessions:
 
         Nothing happens when the session is off the books: a newer connection holds it, or this node has stopped.
         """
-        if not for_good and self.by_sid.get(session.sid) is not session:
+        if not for_good and not self._is_here(session):
             return
         rooms = list(session.feed.rooms)
         self.forget(session)
@@ -285,8 +285,11 @@ class NodeSessions:
         """Keep the records and memberships of connected sessions alive. Raises LogUnavailable."""
         sessions = list(self.by_sid.values())
         await self._records.refresh([(s.pid, s.connection) for s in sessions if s.pid])
-        await self._attendance.refresh(sessions)
-        await self._members.refresh(_viewed(sessions))
+        await self._attendance.refresh(sessions, self._is_here)
+        await self._members.refresh(_viewed(filter(self._is_here, sessions)))
+
+    def _is_here(self, session: Session) -> bool:
+        return self.by_sid.get(session.sid) is session
 
     async def view(self, session: Session, rooms: list[str]) -> None:
         """Count a session as a viewer where it is in another user's chat."""

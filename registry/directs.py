@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from streams.append import Fence
 from streams.keys import Keys, direct_room
-from streams.link import Client, retrying, run_script
+from streams.link import Client, now_ms, retrying, run_script
 
 DIRECT_TTL_S = 15
 """A direct completion for which nobody said so for this long is over: the waiting process died."""
@@ -27,15 +26,9 @@ class Directs:
 
     async def keep(self, channel: str) -> None:
         """Somebody waits for this completion's lines, for some seconds more."""
-        fence, until = fence_of(channel), int((time.time() + DIRECT_TTL_S) * 1000)
-
-        async def keep() -> None:
-            pipe = self._client.pipeline(transaction=True)
-            pipe.zadd(self._keys.directs, {channel: until})
-            pipe.set(self._keys.run(fence.name), fence.run, ex=DIRECT_TTL_S)
-            await pipe.execute()
-
-        await retrying(keep, 2.0)
+        fence = fence_of(channel)
+        keys, args = [self._keys.directs, self._keys.run(fence.name)], [channel, fence.run, DIRECT_TTL_S]
+        await retrying(lambda: run_script(self._client, "direct_keep", keys, args), 2.0)
 
     async def end(self, channel: str) -> None:
         """Nobody waits any more: the lines are removed, later ones refused."""
@@ -43,9 +36,12 @@ class Directs:
 
     async def reap(self, lease: str, token: str, limit: int = 500) -> int:
         """Remove completions whose waiting process died. Only by the lease's holder; returns how many."""
-        now = int(time.time() * 1000)
-        raw = await retrying(lambda: self._client.zrangebyscore(self._keys.directs, "-inf", now, start=0, num=limit))
-        channels = [channel.decode() for channel in raw]
+
+        async def expired() -> list[bytes]:
+            now = await now_ms(self._client)
+            return list(await self._client.zrangebyscore(self._keys.directs, "-inf", now, start=0, num=limit))
+
+        channels = [channel.decode() for channel in await retrying(expired)]
         return await self._drop(channels, self._keys.lease(lease), token) if channels else 0
 
     async def _drop(self, channels: Sequence[str], lease: str, token: str) -> int:

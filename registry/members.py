@@ -5,11 +5,13 @@ Who is present now is another question (`registry.present`): a viewer who is awa
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from streams.keys import Keys
-from streams.link import Client, retrying
+from streams.link import Client, retrying, run_script
+
+SLICE = 200
+"""Memberships that one script call keeps."""
 
 
 class Members:
@@ -36,17 +38,11 @@ class Members:
 
     async def refresh(self, memberships: Iterable[tuple[str, str]]) -> None:
         """Keep these (room, session id) alive, and drop expired ones of the same rooms."""
-        until = int(time.time()) + self._ttl_s
         pairs = list(memberships)
+        for start in range(0, len(pairs), SLICE):
+            await self._keep(pairs[start : start + SLICE])
 
-        async def refresh() -> None:
-            pipe = self._client.pipeline(transaction=False)
-            for room, sid in pairs:
-                pipe.zadd(self._keys.members(room), {sid: until})
-                pipe.expire(self._keys.members(room), 2 * self._ttl_s)
-            for room in {room for room, _sid in pairs}:
-                pipe.zremrangebyscore(self._keys.members(room), "-inf", until - self._ttl_s - 1)
-            await pipe.execute()
-
-        if pairs:
-            await retrying(refresh)
+    async def _keep(self, pairs: Sequence[tuple[str, str]]) -> None:
+        keys = [self._keys.members(room) for room, _sid in pairs]
+        args = [self._ttl_s, *(sid for _room, sid in pairs)]
+        await retrying(lambda: run_script(self._client, "members_keep", keys, args))

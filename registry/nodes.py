@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from typing import Any
 
 from streams.entry import Position
 from streams.errors import LogUnavailable
 from streams.keys import Keys
-from streams.link import Client, retrying
+from streams.link import Client, now_ms, retrying, run_script
 
 ALIVE_S = 5.0
 """A node that has not reported for this long is taken for dead."""
 
 
 class Nodes:
-    """The nodes' reports: hash node -> JSON {time, position, …}. All calls may be repeated."""
+    """The nodes' reports: hash node -> JSON {time, position, …}. All calls may be repeated.
+
+    time: by the log server's clock, so that machines whose clocks differ agree who is alive.
+    """
 
     def __init__(self, keys: Keys, client: Client) -> None:
         self._keys = keys
@@ -25,17 +27,20 @@ class Nodes:
 
     async def report(self, node: str, position: Position, **facts: Any) -> None:
         """Say that this node is alive and has delivered everything up to `position`. Raises LogUnavailable."""
-        body = json.dumps({"time": time.time(), "position": str(position), **facts})
-        await retrying(lambda: self._client.hset(self._keys.nodes, node, body), 1.0)
+        body = json.dumps({"position": str(position), **facts})
+        await retrying(lambda: run_script(self._client, "node_report", [self._keys.nodes], [node, body]), 1.0)
 
     async def leave(self, node: str) -> None:
         await retrying(lambda: self._client.hdel(self._keys.nodes, node), 1.0)
 
     async def alive(self) -> dict[str, dict[str, Any]]:
         """The reports of living nodes by name; reports of dead ones are removed an hour later."""
-        raw = await retrying(lambda: self._client.hgetall(self._keys.nodes))
+
+        async def read() -> tuple[dict[bytes, bytes], float]:
+            return await self._client.hgetall(self._keys.nodes), await now_ms(self._client) / 1000
+
+        raw, now = await retrying(read)
         reports = {name.decode(): json.loads(body) for name, body in raw.items()}
-        now = time.time()
         old = [name for name, report in reports.items() if now - report["time"] > 3600]
         if old:
             await self._client.hdel(self._keys.nodes, *old)

@@ -7,14 +7,12 @@ a constant number of Redis commands, however many sessions there are.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
 from registry.nodes import ALIVE_S
 from streams.keys import Keys
-from streams.link import Client, retrying, run_script
+from streams.link import Client, now_ms, retrying, run_script
 
 SLICE = 200
 """Sessions that one refreshing script call keeps: about 2 ms of the server."""
@@ -22,12 +20,15 @@ SLICE = 200
 
 @dataclass(frozen=True, slots=True)
 class Pooled:
-    """A connected session. connection: `node/engine sid`, new with every (re)connect. since_ms: when it connected."""
+    """A connected session. connection: `node/engine sid`, new with every (re)connect.
+
+    since_ms: when it connected, by the log server's clock; 0 for one that was not read from the pool.
+    """
 
     sid: str
     user_id: str
     connection: str
-    since_ms: int
+    since_ms: int = 0
 
 
 class Pool:
@@ -40,26 +41,40 @@ class Pool:
 
     async def enter(self, session: Pooled) -> None:
         """Note a session that (re)connected; an older connection of it loses the entry."""
-        await self._hold([session], "take")
+        await self._hold(session, "")
 
-    async def refresh(self, sessions: Sequence[Pooled]) -> None:
-        """Keep the entries of connected sessions, save those that came back elsewhere meanwhile."""
-        for start in range(0, len(sessions), SLICE):
-            await self._hold(sessions[start : start + SLICE], "keep")
+    async def enter_again(self, session: Pooled) -> None:
+        """Note a connected session whose entry is gone, unless another connection of it came meanwhile."""
+        await self._hold(session, "1")
 
-    async def _hold(self, sessions: Sequence[Pooled], how: Literal["take", "keep"]) -> None:
+    async def _hold(self, session: Pooled, only_free: str) -> None:
+        args = [self._ttl_ms, session.sid, session.user_id, session.connection, only_free]
+        await retrying(lambda: run_script(self._client, "pool_hold", self._places(session), args))
+
+    async def keep(self, sessions: Sequence[Pooled]) -> set[str]:
+        """Keep the entries that these connections hold, at most `SLICE` of them.
+
+        Returns the ids of sessions without an entry: they ended, or nobody kept them for too long.
+        """
         keys: list[str] = [self._keys.users]
-        args: list[object] = [self._ttl_ms, how]
+        args: list[object] = [self._ttl_ms]
         for session in sessions:
-            keys += (self._keys.pool(session.sid), self._keys.sessions_of(session.user_id))
-            args += (session.sid, session.user_id, session.connection, session.since_ms)
-        await retrying(lambda: run_script(self._client, "pool_hold", keys, args))
+            keys += self._places(session)[1:]
+            args += (session.sid, session.user_id, session.connection)
+        gone = await retrying(lambda: run_script(self._client, "pool_keep", keys, args))
+        return {sid.decode() for sid in gone}
+
+    def _places(self, session: Pooled) -> list[str]:
+        return [self._keys.users, self._keys.pool(session.sid), self._keys.sessions_of(session.user_id)]
 
     async def leave(self, session: Pooled) -> None:
         """Take a session out, unless another connection has it by now."""
-        keys = [self._keys.users, self._keys.pool(session.sid), self._keys.sessions_of(session.user_id)]
         args = [session.sid, session.user_id, session.connection]
-        await retrying(lambda: run_script(self._client, "pool_drop", keys, args))
+        await retrying(lambda: run_script(self._client, "pool_drop", self._places(session), args))
+
+    async def now_ms(self) -> int:
+        """The time by which `since_ms` is told."""
+        return await retrying(lambda: now_ms(self._client))
 
     async def find(self, sid: str) -> Pooled | None:
         """The session, if it is connected to a living node."""
@@ -71,24 +86,28 @@ class Pool:
         if user is None:
             return None
         report = await self._client.hget(self._keys.nodes, connection.decode().partition("/")[0])
-        if report is None or time.time() - json.loads(report)["time"] > ALIVE_S:
+        if report is None or await now_ms(self._client) / 1000 - json.loads(report)["time"] > ALIVE_S:
             return None
         return Pooled(sid, user.decode(), connection.decode(), int(since))
 
     async def newest_of(self, user_id: str) -> Pooled | None:
         """The user's session that connected last, of at most ten."""
-        now = int(time.time() * 1000)
         key = self._keys.sessions_of(user_id)
-        raw: list[Any] = await retrying(lambda: self._client.zrevrangebyscore(key, "+inf", now, start=0, num=10))
-        found = [await self.find(sid.decode()) for sid in raw]
+
+        async def connected() -> list[bytes]:
+            now = await now_ms(self._client)
+            return list(await self._client.zrevrangebyscore(key, "+inf", now, start=0, num=10))
+
+        found = [await self.find(sid.decode()) for sid in await retrying(connected)]
         return max((s for s in found if s is not None), key=lambda s: s.since_ms, default=None)
 
     async def is_connected(self, user_id: str) -> bool:
         """Whether any session of the user is connected."""
-        now = int(time.time() * 1000)
-        return bool(await retrying(lambda: self._client.zcount(self._keys.sessions_of(user_id), now, "+inf")))
+        return await retrying(lambda: self._count(self._keys.sessions_of(user_id))) > 0
 
     async def user_count(self) -> int:
         """How many users are connected."""
-        now = int(time.time() * 1000)
-        return int(await retrying(lambda: self._client.zcount(self._keys.users, now, "+inf")))
+        return await retrying(lambda: self._count(self._keys.users))
+
+    async def _count(self, key: str) -> int:
+        return int(await self._client.zcount(key, await now_ms(self._client), "+inf"))

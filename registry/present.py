@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,7 +10,7 @@ import orjson
 
 from streams.bus import Signal, frame
 from streams.keys import Keys
-from streams.link import Client, retrying, run_script
+from streams.link import Client, now_ms, retrying, run_script
 
 When = Literal["always", "changed"]
 
@@ -55,7 +55,7 @@ Telling = Announcement | Departure
 
 
 class Presence:
-    """All calls may be repeated and raise LogUnavailable. Each is one script call, or one a room in `refresh`.
+    """All calls may be repeated and raise LogUnavailable. Each is one script call.
 
     telling: what tells a room; None for rooms that are not told. A room's set expires with its last member; what it
     keeps of a dead node is dropped with the next change or refresh, and the room is told then.
@@ -68,35 +68,34 @@ class Presence:
 
     async def enter(self, room: str, who: Present, telling: Telling | None) -> None:
         """Note somebody in a room, and tell the room."""
-        keys, args = self._encode(room, [who.member], [], telling, "always")
-        await retrying(lambda: run_script(self._client, "present", keys, args))
+        await self._change(room, "enter", [who], telling, "always")
 
     async def leave(self, room: str, who: Present, telling: Telling | None) -> None:
         """Take somebody out of a room, and tell the room if that changed anything."""
-        keys, args = self._encode(room, [], [who.member], telling, "changed")
-        await retrying(lambda: run_script(self._client, "present", keys, args))
+        await self._change(room, "leave", [who], telling, "changed")
 
-    async def refresh(self, rooms: Mapping[str, tuple[Sequence[Present], Telling | None]]) -> None:
-        """Keep these members alive, drop expired ones of the same rooms, and tell the rooms where that changed it."""
-        for room, (members, telling) in rooms.items():
-            keys, args = self._encode(room, [who.member for who in members], [], telling, "changed")
-            await retrying(lambda k=keys, a=args: run_script(self._client, "present", k, a))  # type: ignore[misc]
+    async def keep(self, room: str, members: Iterable[Present], telling: Telling | None) -> set[bytes]:
+        """Keep those of these members alive that are noted, drop expired others, and tell the room if that changed it.
 
-    def _encode(
+        Returns the members that are noted no longer: they left, or nobody kept them for too long.
+        """
+        return set(await self._change(room, "keep", members, telling, "changed"))
+
+    async def _change(
         self,
         room: str,
-        keep: Iterable[bytes],
-        drop: Iterable[bytes],
+        how: Literal["enter", "keep", "leave"],
+        members: Iterable[Present],
         telling: Telling | None,
         when: When,
-    ) -> tuple[list[str], list[object]]:
-        kept = list(keep)
+    ) -> list[bytes]:
         head = tail = b""
         if telling is not None:
             head, tail = frame(Signal(room, telling.event, telling.head)), telling.tail
         told = "never" if telling is None else "left" if isinstance(telling, Departure) else when
-        args: list[object] = [self._ttl_ms, told, self._keys.bus, head, tail, len(kept), *kept, *drop]
-        return [self._keys.present(room)], args
+        args: list[object] = [self._ttl_ms, told, self._keys.bus, head, tail, how, *(who.member for who in members)]
+        keys = [self._keys.present(room)]
+        return list(await retrying(lambda: run_script(self._client, "present", keys, args)))
 
     async def users(self, room: str) -> dict[str, str]:
         """Who is present: user id -> name."""
@@ -110,7 +109,6 @@ class Presence:
         key = self._keys.present(room)
 
         async def read() -> list[bytes]:
-            seconds, micros = await self._client.time()
-            return list(await self._client.zrangebyscore(key, seconds * 1000 + micros // 1000, "+inf"))
+            return list(await self._client.zrangebyscore(key, await now_ms(self._client), "+inf"))
 
         return [orjson.loads(raw) for raw in await retrying(read)]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 from streams.keys import Keys
-from streams.link import Client, retrying
+from streams.link import Client, now_ms, retrying, run_script
 
 USAGE_TTL_S = 5
 """Pages say so every second while they generate."""
@@ -20,19 +18,12 @@ class Usage:
 
     async def note(self, model: str) -> None:
         """The model is in use for the next seconds."""
-        now = int(time.time() * 1000)
-
-        async def note() -> None:
-            pipe = self._client.pipeline(transaction=False)
-            pipe.zremrangebyscore(self._key, "-inf", now)
-            pipe.zadd(self._key, {model: now + USAGE_TTL_S * 1000})
-            pipe.expire(self._key, USAGE_TTL_S)
-            await pipe.execute()
-
-        await retrying(note)
+        await retrying(lambda: run_script(self._client, "usage_note", [self._key], [model, USAGE_TTL_S]))
 
     async def models(self) -> list[str]:
         """The models in use, sorted by name."""
-        now = int(time.time() * 1000)
-        raw = await retrying(lambda: self._client.zrangebyscore(self._key, now, "+inf"))
-        return sorted(model.decode() for model in raw)
+
+        async def read() -> list[bytes]:
+            return list(await self._client.zrangebyscore(self._key, await now_ms(self._client), "+inf"))
+
+        return sorted(model.decode() for model in await retrying(read))

@@ -113,6 +113,12 @@ async def run_script(client: Client, name: str, keys: list[str], args: list[Any]
         return await client.eval(scripts.source(name), len(keys), *keys, *args)
 
 
+async def now_ms(client: Client) -> int:
+    """Unix ms by the server's clock: times that several machines compare are all of it. Call it within `retrying`."""
+    seconds, micros = await client.time()
+    return int(seconds) * 1000 + int(micros) // 1000
+
+
 async def open_epoch(client: Client, link: Link) -> Position:
     """Open an epoch if the log has none or another server answers for it; returns the epoch's position."""
     names = link.keys

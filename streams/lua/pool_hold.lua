@@ -1,25 +1,16 @@
--- Keeps connected sessions in the pool.
+-- Puts a connected session into the pool.
 --
--- KEYS: users, then per session: pool entry, sessions of its user
--- ARGV: ttl (ms), how ('take': whoever has the entry; 'keep': not if another connection has it), then per session:
---       session id, user, connection, connected at (ms)
--- Returns how many are held by their connection.
+-- KEYS: users, pool entry, sessions of its user
+-- ARGV: ttl (ms), session id, user, connection, '1' not to take the entry from another connection
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local ttl, held = tonumber(ARGV[1]), 0
-for index = 1, (#KEYS - 1) / 2 do
-  local entry, sessions = KEYS[index * 2], KEYS[index * 2 + 1]
-  local at = index * 4 - 1
-  local sid, user, connection, since = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-  local holder = redis.call('HGET', entry, 'connection')
-  if ARGV[2] == 'take' or not holder or holder == connection then
-    redis.call('HSET', entry, 'user', user, 'connection', connection, 'since', since)
-    redis.call('PEXPIRE', entry, ttl)
-    redis.call('ZREMRANGEBYSCORE', sessions, '-inf', now)
-    redis.call('ZADD', sessions, now + ttl, sid)
-    redis.call('PEXPIRE', sessions, ttl)
-    redis.call('ZADD', KEYS[1], now + ttl, user)
-    held = held + 1
-  end
+if ARGV[5] == '1' and redis.call('EXISTS', KEYS[2]) == 1 then
+  return
 end
-return held
+local users, entry, sessions, ttl = KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1])
+redis.call('HSET', entry, 'user', ARGV[3], 'connection', ARGV[4], 'since', now)
+redis.call('PEXPIRE', entry, ttl)
+redis.call('ZREMRANGEBYSCORE', sessions, '-inf', now)
+redis.call('ZADD', sessions, now + ttl, ARGV[2])
+redis.call('PEXPIRE', sessions, ttl)
+redis.call('ZADD', users, now + ttl, ARGV[3])

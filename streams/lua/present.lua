@@ -3,29 +3,33 @@
 --
 -- KEYS: present
 -- ARGV: ttl (ms), when to tell ('always', 'changed', 'never', 'left'), the bus's channel, message before the users,
---       message after them, count of members that are kept, those, then members that are removed
+--       message after them, then 'enter', 'keep' or 'leave', then the members that this is for
 -- A member is JSON [connection, user id, name] or [connection, user id, name, session]; a user is told once, however
 -- many connections it has. 'left': not who is there is told, but every session whose last connection went, each in a
--- message of its own.
--- Returns how many members there are.
+-- message of its own. 'keep' brings nobody back: who is not there left, or was kept by nobody for too long, and only
+-- its node can tell which.
+-- Returns the members of 'keep' that are not there.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local ttl, kept = tonumber(ARGV[1]), tonumber(ARGV[6])
-local gone, changed = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now), 0
-for _, member in ipairs(gone) do
-  changed = changed + redis.call('ZREM', KEYS[1], member)
-end
-for index = 7, 6 + kept do
-  changed = changed + redis.call('ZADD', KEYS[1], now + ttl, ARGV[index])
-end
-for index = 7 + kept, #ARGV do
-  if redis.call('ZREM', KEYS[1], ARGV[index]) == 1 then
-    changed = changed + 1
-    gone[#gone + 1] = ARGV[index]
+local ttl, how = tonumber(ARGV[1]), ARGV[6]
+local gone, changed, missing = {}, 0, {}
+for index = 7, #ARGV do
+  if how == 'leave' then
+    if redis.call('ZREM', KEYS[1], ARGV[index]) == 1 then
+      gone[#gone + 1] = ARGV[index]
+    end
+  elseif how == 'enter' or redis.call('ZSCORE', KEYS[1], ARGV[index]) then
+    changed = changed + redis.call('ZADD', KEYS[1], now + ttl, ARGV[index])
+  else
+    missing[#missing + 1] = ARGV[index]
   end
 end
-local count = redis.call('ZCARD', KEYS[1])
-if kept > 0 then
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do
+  redis.call('ZREM', KEYS[1], member)
+  gone[#gone + 1] = member
+end
+changed = changed + #gone
+if how ~= 'leave' then
   redis.call('PEXPIRE', KEYS[1], ttl)
 end
 if ARGV[2] == 'always' or (ARGV[2] == 'changed' and changed > 0) then
@@ -53,4 +57,4 @@ if ARGV[2] == 'left' and #gone > 0 then
     end
   end
 end
-return count
+return missing

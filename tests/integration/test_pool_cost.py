@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -66,9 +65,8 @@ async def test_a_pool_of_5000_sessions_makes_nothing_dearer(own_fleet: Fleet) ->
         await costs(node, api)
         few = await costs(node, api)
         pool = Pool(node.node.link.keys, node.node.link.client(connections=2), 300)
-        now = int(time.time() * 1000)
-        sessions = [Pooled(f"s{number}", f"user{number % 1000}", "node-x/1", now) for number in range(5000)]
-        await pool.refresh(sessions)
+        for number in range(5000):
+            await pool.enter(Pooled(f"s{number}", f"user{number % 1000}", "node-x/1"))
         assert await pool.user_count() >= 1000
         many = await costs(node, api)
         assert many == few

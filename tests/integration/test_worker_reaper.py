@@ -26,7 +26,7 @@ async def test_expired_entries_and_lines_that_nobody_waits_for_are_dropped(link:
     names = link.keys
     await client.zadd(names.users, {"gone": 1})
     await client.zadd(names.usage, {"model": 1})
-    await Pool(names, client, 30).enter(Pooled("s", "here", "node/1", 1))
+    await Pool(names, client, 30).enter(Pooled("s", "here", "node/1"))
     await Usage(names, client).note("used")
     directs = Directs(names, client)
     for channel in ("dead:s:1", "live:s:1"):
