@@ -46,7 +46,7 @@ SAME_TAB_S = 5.0
 DEFAULT_TIMEOUT_S = 60.0
 INPUT_TIMEOUT_S = (60.0, 240.0)
 
-INPUT_TYPES = frozenset({"confirmation", "input", "request:user_input"})
+INPUT_TYPES = frozenset({"confirmation", "input", "request:elicitation", "request:user_input"})
 """Calls that a person answers: `timeout_ms` in their data counts, within bounds."""
 
 STAYING_TYPES = frozenset({"request:chat:completion"})

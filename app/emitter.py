@@ -16,18 +16,14 @@ from streams.errors import LogError
 EPHEMERAL_TYPES = frozenset({"typing", "chat:presence"})
 """`events` types that are worth nothing a moment later: never in the log."""
 
-CALL_TYPES = frozenset(
-    {
-        "confirmation",
-        "input",
-        "execute",
-        "execute:python",
-        "execute:tool",
-        "request:chat:completion",
-        "request:user_input",
-    }
-)
-"""`events` types that want an answer: never in the log, and never with a position, which a page would call."""
+CALL_TYPES = frozenset({"confirmation", "input", "execute", "voice:play_animation"})
+CALL_FAMILIES = ("execute:", "request:", "terminal:")
+"""`events` types, and what others begin with (pages learn new ones), that want an answer: never in the log, and never
+with a position, which a page would call."""
+
+
+def wants_answer(kind: str) -> bool:
+    return kind in CALL_TYPES or kind.startswith(CALL_FAMILIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,7 @@ class Emitter:
         Returns where it is in the log; None for an ephemeral type, which has no place there.
         """
         entry = message_entry(target.user_id, target.chat_id, target.message_id, kind, data, once=once, fence=fence)
-        if kind in EPHEMERAL_TYPES or kind in CALL_TYPES:
+        if kind in EPHEMERAL_TYPES or wants_answer(kind):
             await self._signal(entry)
             if entry.copy is not None and kind in EPHEMERAL_TYPES:  # a question is for the owner's own pages
                 await self._signal(entry.copy)

@@ -11,10 +11,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.emitter import CALL_TYPES, EPHEMERAL_TYPES
+from app.emitter import EPHEMERAL_TYPES
 from archive.wire import to_wire
 from tests.contract.clients import Listener, listening
 from tests.contract.test_chats import calling, join, share, two
+from tests.integration.test_calls import CALLS
 from tests.support.nodes import Api, Fleet, LocalNode, eventually, token
 
 ROUNDS = 3
@@ -142,7 +143,7 @@ DURABLE = (
 """The table of CONTRACT.md §5, and a type that nobody knows yet."""
 
 SIGNALLED = tuple(sorted(EPHEMERAL_TYPES))
-CALLED = tuple(sorted(CALL_TYPES))
+CALLED = (*CALLS, "request:interaction:done", "execute:something:new")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.emitter import CALL_TYPES, EPHEMERAL_TYPES
+from app.emitter import EPHEMERAL_TYPES, wants_answer
 from tests.contract import rows, test_emitter_types
 from tests.contract.rows import CALLED, CHANNEL, CLIENT, DURABLE, EPHEMERAL, PRODUCER, ROUTE, ROWS, SERVER, TYPE, Row
 from tests.integration import test_calls
@@ -64,16 +64,16 @@ def test_a_named_test_is_there(test: str) -> None:
 def test_the_table_driven_tests_have_every_type_that_is_said_to_be_in_them() -> None:
     tables = {
         DURABLE: {told.kind for told in test_emitter_types.DURABLE},
-        EPHEMERAL: EPHEMERAL_TYPES | CALL_TYPES,
+        EPHEMERAL: {*test_emitter_types.SIGNALLED, *test_emitter_types.CALLED},
         CALLED: test_calls.CALLS.keys(),
     }
     types = [row for row in rows.TYPES if row.name != "Many emits at once"]
     for test, kinds in tables.items():
         assert {row.name for row in types if test in row.tests} <= kinds, test
     called = {row.name for row in types if CALLED in row.tests}
-    assert called == CALL_TYPES
-    assert {row.name for row in types if EPHEMERAL in row.tests} == EPHEMERAL_TYPES | CALL_TYPES
-    assert not {row.name for row in types if DURABLE in row.tests} & (EPHEMERAL_TYPES | CALL_TYPES)
+    assert called == {row.name for row in types if wants_answer(row.name)}
+    assert {row.name for row in types if EPHEMERAL in row.tests} == EPHEMERAL_TYPES | called
+    assert not {row.name for row in types if DURABLE in row.tests} & (EPHEMERAL_TYPES | called)
 
 
 @pytest.mark.skipif(not CONTRACT.is_file(), reason=f"{CONTRACT} is not here: rows are not compared with the document")

@@ -24,6 +24,11 @@ CALLS = {
     "execute:tool": [1, {"two": 2}],
     "request:user_input": {"status": "answered", "answers": {"a": "b"}},
     "request:chat:completion": {"status": True},
+    "request:elicitation": {"action": "accept", "content": {"a": "b"}},
+    "request:terminal": {"data": "a file"},
+    "request:terminal:state": {"connected": True},
+    "terminal:run_command": {"output": "1"},
+    "voice:play_animation": True,
 }
 
 
