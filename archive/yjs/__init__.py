@@ -9,18 +9,18 @@ from archive.yjs.errors import Malformed, OverLimit, Unmergeable
 from archive.yjs.limits import LIMITS, OURS, Limits
 from archive.yjs.merging import NOTHING, diff, tree_merge
 from archive.yjs.reader import Need, Span, Update, read
-from archive.yjs.vector import Deleted, Vector, decode_vector, nothing_new, vector_of
+from archive.yjs.vector import SpanSet, Vector, decode_vector, nothing_new, vector_of
 
 __all__ = [
     "LIMITS",
     "NOTHING",
     "OURS",
-    "Deleted",
     "Limits",
     "Malformed",
     "Need",
     "OverLimit",
     "Span",
+    "SpanSet",
     "Unmergeable",
     "Update",
     "Vector",

@@ -12,6 +12,7 @@ _BUFFER, _ARRAY, _OBJECT, _TEXT = 116, 117, 118, 119
 _INTEGER = 125
 _SIZES = {120: 0, 121: 0, 122: 8, 123: 8, 124: 4, 126: 0, 127: 0}
 """Bytes after the tag: true, false, 64-bit integer, 64- and 32-bit float, null, undefined."""
+_JSON_INTEGER_END = 1 << 63  # from there to 2⁶⁴ yrs fails; what is larger still, both read as a float
 
 
 class Values:
@@ -73,6 +74,8 @@ class Values:
 
     def _walk(self, value: object, level: int) -> None:
         self._count(level)
+        if isinstance(value, int) and value >= _JSON_INTEGER_END:
+            raise Malformed("an integer is too long")
         inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         for each in inner:
             self._walk(each, level + 1)

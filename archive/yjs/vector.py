@@ -77,11 +77,11 @@ def nothing_new(update: Update, vector: Vector, deletes: Iterable[Span]) -> bool
     """Somebody who has all of `vector`, and of whose structs `deletes` are deleted, learns nothing from the update."""
     if any(end > vector.clock(client) for client, _, end in update.spans):
         return False
-    return not update.deletes or Deleted(deletes).cover(update.deletes)
+    return not update.deletes or SpanSet(deletes).cover(update.deletes)
 
 
-class Deleted:
-    """A set of deleted clocks."""
+class SpanSet:
+    """A set of clocks, by client."""
 
     def __init__(self, spans: Iterable[Span]) -> None:
         self._runs: dict[int, list[tuple[int, int]]] = {}
