@@ -3,7 +3,8 @@
 The question travels over Pub/Sub to the node that has the session; that node notes in the call's record that it asked,
 and later the answer, which counts if it is the first. The record is the truth: the caller looks at it every second,
 sends the question again until somebody noted that it was asked, and follows the user to the next session when this one
-is gone. So nothing is lost with a message, and a caller that dies leaves a record that expires.
+is gone. So nothing is lost with a message. A caller that dies leaves a record that expires, and a question that the
+workers take off the pages.
 """
 
 from __future__ import annotations
@@ -44,7 +45,18 @@ SAME_TAB_S = 5.0
 """How long a session that dropped is waited for before a tab that was open all the time is asked instead."""
 
 DEFAULT_TIMEOUT_S = 60.0
-INPUT_TIMEOUT_S = (60.0, 240.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long answers are waited for, in seconds: default_s by default, of a person as long as the caller asks for,
+    within shortest_s and longest_s.
+    """
+
+    default_s: float = DEFAULT_TIMEOUT_S
+    shortest_s: float = 60.0
+    longest_s: float = 240.0
+
 
 INPUT_TYPES = frozenset({"confirmation", "input", "request:elicitation", "request:user_input"})
 """Calls that a person answers: `timeout_ms` in their data counts, within bounds."""
@@ -74,15 +86,18 @@ class Question:
     wait_s: float | None = None
     once: bool = False
 
-    def timeout_s(self, default_s: float) -> float:
+    def timeout_s(self, patience: Patience) -> float:
         """How long the answer is waited for."""
         if self.wait_s is not None:
             return self.wait_s
         asked_ms = self.data.get("timeout_ms") if isinstance(self.data, dict) else None
         if self.kind in INPUT_TYPES and isinstance(asked_ms, int | float):
-            shortest, longest = INPUT_TIMEOUT_S
-            return min(max(asked_ms / 1000, shortest), longest)
-        return default_s
+            return min(max(asked_ms / 1000, patience.shortest_s), patience.longest_s)
+        return patience.default_s
+
+    def withdrawal(self, number: int) -> Signal:
+        """What takes the question off all of the user's pages."""
+        return Signal(f"user:{self.user_id}", "events", self.body(DONE, {"interaction_id": str(number)}))
 
     def body(self, kind: str, data: Any) -> bytes:
         """An `events` envelope for this chat and message."""
@@ -94,11 +109,11 @@ class Question:
 class Calls:
     """The calls that this process waits for. `answered` must be handed the signals of `ANSWERED`."""
 
-    def __init__(self, records: CallRecords, pool: Pool, bus: Bus, timeout_s: float | None) -> None:
+    def __init__(self, records: CallRecords, pool: Pool, bus: Bus, patience: Patience) -> None:
         self._records = records
         self._pool = pool
         self._bus = bus
-        self._timeout_s = timeout_s or DEFAULT_TIMEOUT_S
+        self._patience = patience
         self._waiting: dict[int, asyncio.Event] = {}
 
     async def call(self, question: Question) -> Any:
@@ -117,7 +132,7 @@ class Calls:
         woken = self._waiting[number] = asyncio.Event()
         asking = _Asking(self._records, self._pool, self._bus, question, number, session, opened_ms, woken)
         try:
-            async with asyncio.timeout(question.timeout_s(self._timeout_s)):
+            async with asyncio.timeout(question.timeout_s(self._patience)):
                 return await asking.answer()
         except TimeoutError:
             return SILENT
@@ -132,12 +147,12 @@ class Calls:
             waiting.set()
 
     async def _withdraw(self, question: Question, number: int) -> None:
-        done = question.body(DONE, {"interaction_id": str(number)})
+        withdrawal = question.withdrawal(number)
         try:
-            await self._records.close(number)
-            await self._bus.publish(Signal(f"user:{question.user_id}", "events", done))
+            await self._records.close(number, withdrawal)
+            await self._bus.publish(withdrawal)
         except LogUnavailable as fault:
-            log.warning("call %d was not withdrawn, its record expires: %s", number, fault)
+            log.warning("call %d is left to the workers to withdraw: %s", number, fault)
 
 
 class _Asking:
@@ -159,6 +174,7 @@ class _Asking:
         self._bus = bus
         self._question = question
         self._number = number
+        self._withdrawal = question.withdrawal(number)
         self._sid = session.sid
         self._woken = woken
         self._opened_ms = opened_ms
@@ -173,7 +189,7 @@ class _Asking:
         while True:
             self._woken.clear()
             try:
-                state = await self._records.look(self._number, self._question.user_id)
+                state = await self._records.look(self._number, self._question.user_id, self._withdrawal)
                 if state.answer is not None:
                     return orjson.loads(state.answer)
                 if self._question.once and state.asked and not await self._is_there(state.asked):

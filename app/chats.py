@@ -7,6 +7,7 @@ from typing import Any
 from app.unfolded import READS, ChatBusy, changes_after, read_unfolded
 from archive.chat import ChatSummary, StoredChat
 from archive.chat_list import touched_chats
+from archive.chat_tags import all_tags
 from archive.fold import overlay
 from archive.store import Archive
 from archive.windows import Window
@@ -59,3 +60,14 @@ class Chats:
         window = Window(skip, limit, len(touched))
         listed = await self._archive.chat_list(user_id, window, sorted(touched))
         return listed.page(window, changes_after(found.entries, listed.position))
+
+    async def tags_of(self, user_id: str) -> list[str]:
+        """Every tag of the user's chats, once."""
+        room = f"user:{user_id}"
+
+        async def stored() -> tuple[Position, dict[str, list[str]]]:
+            folded = (await self._archive.stored([room]))[room]
+            return folded, await self._archive.chat_tags(user_id)
+
+        found = await read_unfolded(self._reader, room, stored)
+        return all_tags(found.stored, changes_after(found.entries))

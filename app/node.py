@@ -160,7 +160,7 @@ class Node:
         calls = CallRecords(keys, client)
         self.asked = Asked(self.sessions, calls, self.spawn)
         self.asked.bus = self.bus
-        self.calls = Calls(calls, self.pool, self.bus, settings.websocket_event_caller_timeout)
+        self.calls = Calls(calls, self.pool, self.bus, settings.patience)
         self.direct = Direct(
             self.calls, Directs(keys, client), self.pool, self.hub, settings.direct_idle_s, settings.direct_away_s
         )

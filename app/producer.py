@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from app.calls import ANSWERED, Calls, Question
+from app.calls import ANSWERED, Calls, Patience, Question
 from app.emitter import Emitter, Target
 from app.orders import Orders
 from app.own_session import check_own_session
@@ -130,7 +130,7 @@ async def producer(redis_url: str, key_prefix: str = "rl", *, call_timeout_s: fl
             calls.answered(signal)
 
     bus = Bus(link, client, deliver)
-    calls = Calls(CallRecords(link.keys, client), pool, bus, call_timeout_s)
+    calls = Calls(CallRecords(link.keys, client), pool, bus, Patience(call_timeout_s))
     moves = Moves(link.keys, client, MOVES_TTL_S)
     nodes = Nodes(link.keys, client)
     orders = Orders(appender, Reader(link, client), nodes, moves, _has_no_sessions, _has_no_sessions)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
+from app.calls import DEFAULT_TIMEOUT_S, Patience
 from registry.settings import Settings as SharedSettings
 from registry.settings import SettingsError, read
 
@@ -37,6 +38,8 @@ class Settings(SharedSettings):
     websocket_server_logging: bool = Field(False, description="Log Socket.IO packets' kinds.")
     websocket_server_engineio_logging: bool = Field(False, description="Log Engine.IO packets' kinds.")
     websocket_event_caller_timeout: float | None = Field(None, gt=0, description="Seconds an event call waits.")
+    user_input_min_s: float = Field(60, gt=0, description="Least seconds that a person has to answer a call.")
+    user_input_max_s: float = Field(240, gt=0, description="Most seconds that a person has, whatever the caller asks.")
     websocket_redis_lock_timeout: int = Field(60, ge=1, description="Seconds of a registry lock.")
     redis_task_ttl: int = Field(300, ge=1, description="Accepted for Open WebUI's sake; TASK_LEASE_S decides.")
     task_stop_wait_s: float = Field(10.0, gt=0, description="How long a stop waits for the task's end.")
@@ -91,6 +94,12 @@ class Settings(SharedSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.absolute()
+
+    @property
+    def patience(self) -> Patience:
+        """How long event calls wait for their answers."""
+        default_s = self.websocket_event_caller_timeout or DEFAULT_TIMEOUT_S
+        return Patience(default_s, self.user_input_min_s, self.user_input_max_s)
 
     @property
     def afterthought_model(self) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from archive import chat_list, commit, reads, users
+from archive import chat_list, chat_tags, commit, reads, users
 from archive.channel_store import ChannelArchive
 from archive.chat import StoredChat
 from archive.chat_list import ChatList
@@ -69,6 +69,11 @@ class Archive:
         """The user's chats, the last updated first: a window of those that are not touched, and the touched ones."""
         async with self._connection() as connection:
             return await chat_list.read(connection, storable(user_id), window, [storable(key) for key in touched])
+
+    async def chat_tags(self, user_id: str) -> dict[str, list[str]]:
+        """The tags of each of the user's chats that has some."""
+        async with self._connection() as connection:
+            return await chat_tags.read(connection, storable(user_id))
 
     async def grants(self, room: str, log: str) -> tuple[Position, dict[Key, Grant]]:
         """The grants of `room`, and the position that `log`, the room that they are folded from, is folded up to."""

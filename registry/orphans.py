@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from registry.calls import CallRecords
 from registry.directs import Directs
 from registry.nodes import Nodes
 from streams.keys import Keys
@@ -16,10 +17,12 @@ class Orphans:
         self._client = client
         self._lease = lease
         self._directs = Directs(keys, client)
+        self._calls = CallRecords(keys, client)
         self._nodes = Nodes(keys, client)
 
     async def reap(self, token: str) -> int:
-        """Drop expired users and models, lines that nobody waits for, and old reports of nodes. Returns how many.
+        """Drop expired users and models, lines that nobody waits for, and old reports of nodes; withdraw questions
+        whose caller died. Returns how many.
 
         Does nothing for a token that is not the lease's: a worker that was suspended and woke up changes nothing.
         """
@@ -30,5 +33,7 @@ class Orphans:
             return 0
         await self._nodes.alive()
         while (reaped := await self._directs.reap(self._lease, token)) > 0:
+            dropped += reaped
+        while (reaped := await self._calls.reap(self._lease, token)) > 0:
             dropped += reaped
         return dropped

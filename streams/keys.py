@@ -195,6 +195,11 @@ class Keys:
         return self._key(f"call:{number}")
 
     @property
+    def calls(self) -> str:
+        """Sorted set: the signal that withdraws an event call -> Unix ms until which its caller waits for it."""
+        return self._key("calls")
+
+    @property
     def directs(self) -> str:
         """Sorted set: direct completion's channel -> Unix ms until which somebody waits for its lines."""
         return self._key("directs")

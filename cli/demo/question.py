@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from app.calls import DONE
 from app.producer import producer
 from app.settings import Settings
 from cli.demo.conversation import Conversation, Ledger
@@ -24,10 +25,14 @@ DEADLINE_S = 300.0
 
 
 class Page(Listener):
-    """One load of a page. answer: what it says to a question; None: it never says anything. asked: the calls' ids."""
+    """One load of a page. answer: what it says to a question; None: it never says anything.
+
+    asked: the calls' ids. withdrawn: ids of those that are over.
+    """
 
     def __init__(self, talk: Conversation, name: str, urls: Sequence[str], answer: str | None) -> None:
         self.asked: list[str] = []
+        self.withdrawn: list[str] = []
         self._answer = answer
         super().__init__(Ledger(talk, name), urls)
 
@@ -42,6 +47,8 @@ class Page(Listener):
 
     async def _on_question(self, body: dict[str, Any], *_position: str) -> str | None:
         envelope = body["data"]
+        if envelope["type"] == DONE:
+            self.withdrawn.append(envelope["data"]["interaction_id"])
         if envelope["type"] != KIND:
             return None
         self.asked.append(envelope["data"]["interaction_id"])
@@ -74,7 +81,8 @@ class Question:
             await asyncio.wait({running})
             reloaded = tasks.create_task(self._second.run())
             self._answer = await asking
-            await asyncio.sleep(ECHO_S)
+            await until(lambda: bool(self._second.withdrawn))
+            await asyncio.sleep(ECHO_S)  # a second word of it would come now
             reloaded.cancel()
 
     async def _ask(self, session_id: str) -> Any:
@@ -89,5 +97,6 @@ class Question:
         pages = [self._first, self._second]
         ids = {number for page in pages for number in page.asked}
         rows = [Row(page.ledger.client, "", len(page.asked) == len(ids) == 1) for page in pages]
+        rows.append(Row("told that the call is over, once", "", self._second.withdrawn == list(ids)))
         rows.append(Row("the caller has the answer", "", self._answer == ANSWER))
         return Section(NAME, USER, 1, "", rows, all(row.good for row in rows))

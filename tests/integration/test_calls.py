@@ -50,7 +50,8 @@ async def ask(node: LocalNode, person: Person, kind: str = "confirmation", **dat
 async def call_keys(node: LocalNode) -> list[bytes]:
     keys = node.node.link.keys
     client = node.node.link.client(connections=1)
-    return [key async for key in client.scan_iter(match=f"{keys.prefix}:*call:*")]
+    found = [key async for key in client.scan_iter(match=f"{keys.prefix}:*call:*")]
+    return [*found, *await client.zrange(keys.calls, 0, -1)]
 
 
 async def never(_body: Any) -> Any:
@@ -182,6 +183,19 @@ async def test_a_silent_page_is_an_error_after_the_timeout(fleet: Fleet) -> None
         assert await call_keys(one) == []
 
 
+@pytest.mark.parametrize("timeout_ms", [1, 3_600_000])
+async def test_a_person_who_is_silent_has_as_long_as_the_caller_asks_within_bounds(
+    fleet: Fleet, timeout_ms: int
+) -> None:
+    bounds = {"user_input_min_s": 0.3, "user_input_max_s": 0.6}
+    async with two_nodes(fleet, **bounds) as (one, two), people(Person("alice")) as (alice,):
+        await alice.at(two.url)
+        alice.answers["request:user_input"] = never
+        assert await asyncio.wait_for(ask(one, alice, "request:user_input", timeout_ms=timeout_ms), 30) == SILENT
+        await eventually(lambda: alice.of("request:interaction:done"))
+        assert await call_keys(one) == []
+
+
 async def test_a_session_that_drops_and_resumes_on_the_other_node_is_asked_again(fleet: Fleet) -> None:
     async with two_nodes(fleet) as (one, two), people(Person("alice")) as (alice,):
         await alice.at(two.url)
@@ -256,7 +270,7 @@ async def test_a_cancelled_caller_leaves_nothing_behind(fleet: Fleet) -> None:
         alice.answers["confirmation"] = never
         asking = asyncio.create_task(ask(one, alice))
         await eventually(lambda: alice.asked)
-        assert len(await call_keys(one)) == 1
+        assert len(await call_keys(one)) == 2
         asking.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asking
@@ -294,9 +308,11 @@ async def test_a_killed_node_whose_page_was_loaded_again_is_not_waited_for(fleet
         assert await asyncio.wait_for(asking, 15) is True
 
 
-async def test_the_death_of_the_waiting_process_leaks_no_key(fleet: Fleet) -> None:
-    async with fleet.inside() as one, people(Person("alice")) as (alice,):
+async def test_the_death_of_the_waiting_process_closes_the_dialog_and_leaks_no_key(fleet: Fleet) -> None:
+    fleet.worker()
+    async with two_nodes(fleet) as (one, two), people(Person("alice"), Person("alice")) as (alice, tab):
         await alice.at(one.url)
+        await tab.at(two.url)
         alice.answers["confirmation"] = never
         program = (
             "import asyncio\nfrom app.producer import producer\n"
@@ -311,9 +327,13 @@ async def test_the_death_of_the_waiting_process_leaks_no_key(fleet: Fleet) -> No
         script.start()
         await eventually(lambda: alice.asked)
         script.kill()
-        assert len(await call_keys(one)) == 1
+        assert len(await call_keys(one)) == 2
 
         async def none() -> bool:
             return await call_keys(one) == []
 
-        await eventually(none, CALL_TTL_S + 5)
+        await eventually(none, CALL_TTL_S + 30)
+        done = {"interaction_id": alice.asked[0]["data"]["data"]["interaction_id"]}
+        for page in (alice, tab):
+            await eventually(lambda page=page: page.of("request:interaction:done"))
+            assert [body["data"]["data"] for body in page.of("request:interaction:done")] == [done]
