@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli import deadletters
+from cli import deadletters, documents
 
 app = typer.Typer(
     name="roomlog",
@@ -16,6 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(deadletters.app, name="deadletters")
+app.add_typer(documents.app, name="documents")
 
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port; PORT, or 8080, if left out.")]
 Host = Annotated[str | None, typer.Option(help="Address; HOST, or 127.0.0.1, if left out.")]

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from streams.entry import Position
+from streams.entry import Position, change_of
 from streams.errors import DocumentFull, DocumentGap, DocumentUnknown, LogError, Moved, OtherEpoch, Seeded
 from streams.link import Client, Link, retrying, run_script
 
@@ -132,10 +132,21 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """An entry as a fold needs it. binary, epoch, reset, prev: as of `Entry`; epoch "" when it changes nothing."""
+
+    position: Position
+    prev: Position
+    binary: bytes
+    epoch: str
+    reset: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """What a fold stored. upto: the room is in SQL up to here. updates, update_bytes: how many, and how much, it took.
 
-    content: the position of the content that is stored.
+    content: the position of the content that is stored. more: it left entries that it saw, so it is due at once.
     """
 
     epoch: str
@@ -144,6 +155,7 @@ class Progress:
     updates: int = 0
     update_bytes: int = 0
     content: Position = Position.ZERO
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,8 +269,24 @@ class DocumentLog:
         keys = [names.documents_due, names.documents_held, names.document(room), names.content(room)]
         keys += [names.heads, names.folded]
         args = [room, claim.token, str(progress.upto), progress.epoch, progress.state_bytes]
-        args += [progress.updates, progress.update_bytes, str(progress.content), self._due.encoded()]
+        args += [
+            progress.updates,
+            progress.update_bytes,
+            str(progress.content),
+            self._due.encoded(),
+            int(progress.more),
+        ]
         return bool(await retrying(lambda: run_script(self._client, "document_finish", keys, args), self._deadline_s))
+
+    async def read(self, room: str, after: Position, count: int, size_bytes: int) -> list[Piece]:
+        """The document's entries after a position: at most `count`, and none behind the one that fills `size_bytes`."""
+        keys, args = [self._keys.room(room)], [str(after), count, size_bytes]
+        raw = await retrying(lambda: run_script(self._client, "document_read", keys, args), self._deadline_s)
+        fields = zip(raw[::4], raw[1::4], raw[2::4], raw[3::4], strict=True)
+        return [
+            Piece(Position.parse(position), Position.parse(prev), binary, *change_of(change))
+            for position, prev, binary, change in fields
+        ]
 
     async def make_due(self, room: str) -> bool:
         """Let a document be folded now if it does not wait already. True when it did not."""

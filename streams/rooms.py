@@ -77,5 +77,5 @@ class Rooms:
         The caller vouches that they are folded.
         """
         names = self._keys
-        keys = [names.room(room), names.heads, names.epoch, names.folded]
+        keys = [names.room(room), names.heads, names.epoch, names.folded, names.document(room)]
         return int(await retrying(lambda: run_script(self._client, "trim", keys, [room, str(keep_from)])))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from streams.documents import FoldDue
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,10 @@ class WorkerConfig:
     room_cap, log_length: limits of the appends that close what dead processes left unfinished.
     interrupt_every_s: the pause between two looks for such.
     reap_every_s: the pause between two rounds of the reaper.
+    compact_every_s: the pause between two looks for documents that are due.
+    compactors: documents that a worker folds at a time: one that ends its sandbox again and again keeps no other.
+    document_entries, document_bytes: what one fold of a document takes up at most.
+    fold_due: when documents are due.
     round_rooms, round_entries: what one transaction takes up at most; a room always gets `slice_entries_min`.
     """
 
@@ -27,6 +33,11 @@ class WorkerConfig:
     room_cap: int = 100_000
     log_length: int = 100_000
     interrupt_every_s: float = 1.0
+    compact_every_s: float = 0.2
+    compactors: int = 2
+    document_entries: int = 10_000
+    document_bytes: int = 4 << 20
+    fold_due: FoldDue = field(default_factory=FoldDue)
     round_rooms: int = 500
     round_entries: int = 10_000
     slice_entries_min: int = 50

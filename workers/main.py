@@ -24,6 +24,7 @@ from registry.lease import Lease
 from registry.orphans import Orphans
 from registry.settings import Settings, SettingsError, load_settings
 from registry.tasks import Tasks
+from streams.documents import DocumentLog
 from streams.errors import LogUnavailable, ServerUnfit
 from streams.jobs import Jobs
 from streams.keys import Keys
@@ -100,13 +101,14 @@ async def run_loops(link: Link, archive: Archive, config: WorkerConfig, stop: as
     client = link.client(connections=8)
     jobs, rooms, tally = Jobs(link, client, worker), Rooms(link, client), Tally()
     reports = Reports(link.keys, client)
+    documents = DocumentLog(link, client, config.fold_due)
     persister = Persister(link, jobs, archive, config, tally, stop)
     reclaiming = Persister(link, jobs, archive, config, tally, stop)
     sweep_lease = Lease(link, client, "sweep", SWEEP_LEASE_S)
     loops = (
         persister,
         Reclaimer(jobs, reclaiming, config, stop),
-        Sweeper(sweep_lease, rooms, jobs, archive, reports, config, stop),
+        Sweeper(sweep_lease, rooms, jobs, documents, archive, reports, config, stop),
         Interrupter(
             link,
             Tasks(link.keys, client, INTERRUPT_LEASE_S),
@@ -144,6 +146,7 @@ def config_of(settings: Settings) -> WorkerConfig:
         sweep_every_s=settings.sweep_interval_s,
         room_cap=settings.room_cap,
         log_length=settings.shard_log_length,
+        fold_due=settings.fold_due,
     )
 
 

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from archive import Archive
 from archive.errors import ArchiveError
 from registry.lease import Lease, LeaseLost
+from streams.documents import DocumentLog
 from streams.entry import Position
 from streams.errors import LogUnavailable
 from streams.jobs import Jobs
-from streams.keys import is_document, is_folded
+from streams.keys import document_of, is_document, is_folded
 from streams.rooms import RoomHead, Rooms
 from workers.config import WorkerConfig
 from workers.tally import Reports, paused
@@ -35,6 +36,7 @@ class Sweeper:
         lease: Lease,
         rooms: Rooms,
         jobs: Jobs,
+        documents: DocumentLog,
         archive: Archive,
         reports: Reports,
         config: WorkerConfig,
@@ -43,6 +45,7 @@ class Sweeper:
         self._lease = lease
         self._rooms = rooms
         self._jobs = jobs
+        self._documents = documents
         self._archive = archive
         self._reports = reports
         self._config = config
@@ -64,12 +67,31 @@ class Sweeper:
             if self._stop.is_set():
                 return
             await self._sweep([head for head in heads if not is_document(head.room)])
+            await self._sweep_documents([head for head in heads if is_document(head.room)])
 
     async def _sweep(self, heads: Sequence[RoomHead]) -> None:
         folded = await self._folded([head.room for head in heads])
         await self._requeue({head.room: head.head for head in heads if head.head > folded[head.room]})
-        lengths = await self._rooms.lengths([head.room for head in heads])
-        for room, length in lengths.items():
+        await self._trim_all(folded)
+
+    async def _sweep_documents(self, heads: Sequence[RoomHead]) -> None:
+        """What was kept of the documents that wait may be lost, with a server's memory: SQL and the heads tell."""
+        if not heads:
+            return
+        known = await self._archive.documents.positions([document_of(head.room) for head in heads])
+        folded = {head.room: known.stored[document_of(head.room)] for head in heads}
+        gone = [room for room in folded if document_of(room) in known.deleted]
+        for room in gone:
+            await self._documents.remove(room)
+            folded[room] = END
+        behind = [head.room for head in heads if head.head > folded[head.room]]
+        for room in set(behind) - await self._documents.waiting(behind):
+            if await self._documents.make_due(room):
+                log.warning("%s had unfolded updates and was not due", room)
+        await self._trim_all(folded)
+
+    async def _trim_all(self, folded: Mapping[str, Position]) -> None:
+        for room, length in (await self._rooms.lengths(list(folded))).items():
             await self._trim(room, length, folded[room])
 
     async def _requeue(self, behind: Mapping[str, Position]) -> None:

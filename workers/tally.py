@@ -26,12 +26,14 @@ class Tally:
     """The counts of one worker process since its start. Only its own loops write it.
 
     lost: times that entries were missing from the log before they were folded. parked: poison entries.
+    quarantined: updates of documents that no sandbox survived.
     sql_ok: whether the last transaction found the database. oldest_ms: position of the oldest entry in hand, or 0.
     """
 
     folded_entries: int = 0
     transactions: int = 0
     parked: int = 0
+    quarantined: int = 0
     lost: int = 0
     jobs_held: int = 0
     sql_ok: bool = True
@@ -55,6 +57,7 @@ class Reports:
             "folded_entries": tally.folded_entries,
             "transactions": tally.transactions,
             "parked": tally.parked,
+            "quarantined": tally.quarantined,
             "lost": tally.lost,
             "lag_s": round(max(queue_age_s, tally.in_hand_s()), 3),
             "jobs_held": tally.jobs_held,

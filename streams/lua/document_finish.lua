@@ -2,7 +2,8 @@
 --
 -- KEYS: documents due, documents held, document hash, content, heads, folded
 -- ARGV: room, token, position that is stored, document epoch, bytes of the state, updates that were folded, their
---       bytes, position of the content that is stored, when to fold ('quiet ms, longest ms, updates, bytes')
+--       bytes, position of the content that is stored, when to fold ('quiet ms, longest ms, updates, bytes'),
+--       1 when the worker saw entries that it did not take
 -- Returns 1, or 0 when somebody else holds it: whoever does sees to it.
 local function below(one, two)
   local one_ms, one_seq = string.match(one, '^(%d+)%-(%d+)$')
@@ -22,7 +23,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local quiet, longest, most, most_bytes = string.match(ARGV[9], '^(%d+) (%d+) (%d+) (%d+)$')
 local head = redis.call('HGET', KEYS[5], room)
 local more = head and below(ARGV[3], head)
-local at = now + quiet
+local at = ARGV[10] == '1' and now or now + quiet
 if head then
   redis.call('HSET', KEYS[6], room, ARGV[3])
 end

@@ -1,6 +1,6 @@
 -- Drops a room's entries below a position, and forgets the room when nothing is left and its head is below it too.
 --
--- KEYS: room stream, heads, epoch, folded
+-- KEYS: room stream, heads, epoch, folded, document hash
 -- ARGV: room, position to keep from (inclusive)
 -- Returns how many entries were dropped.
 --
@@ -24,6 +24,6 @@ if redis.call('XLEN', KEYS[1]) == 0 and not (head and below(ARGV[2], head)) then
     redis.call('HDEL', KEYS[2], ARGV[1])
   end
   redis.call('HDEL', KEYS[4], ARGV[1])
-  redis.call('DEL', KEYS[1])
+  redis.call('DEL', KEYS[1], KEYS[5])
 end
 return dropped

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 import pytest
 
 from archive import Archive, Changes, RoomFold
+from archive.documents import FoldedDocument, Outcome, StoredDocument
+from archive.notes import note_deletion
 from registry.lease import Lease
 from streams.append import Appender, NewEntry
+from streams.documents import DocumentLog, Opening
 from streams.entry import Position
 from streams.jobs import Jobs
 from streams.link import Client, Link
@@ -32,6 +35,7 @@ class Floor:
     archive: Archive
     appender: Appender
     jobs: Jobs
+    documents: DocumentLog
 
     async def append(self, count: int, room: str = ROOM) -> list[Position]:
         answers = [self.appender.append(NewEntry(room, "e", b"1")) for _ in range(count)]
@@ -48,7 +52,7 @@ class Floor:
         config = WorkerConfig(retention_s=retention_s, room_keep=room_keep)
         lease, rooms = Lease(self.link, self.client, "sweep"), Rooms(self.link, self.client)
         reports = Reports(self.link.keys, self.client)
-        sweeper = Sweeper(lease, rooms, self.jobs, self.archive, reports, config, asyncio.Event())
+        sweeper = Sweeper(lease, rooms, self.jobs, self.documents, self.archive, reports, config, asyncio.Event())
         assert await lease.run(sweeper.sweep_once)
 
     async def kept(self, room: str = ROOM) -> list[Position]:
@@ -63,7 +67,7 @@ class Floor:
 async def floor(link: Link, archive: Archive, appender: Appender) -> Floor:
     jobs = Jobs(link, link.client(), "worker")
     await jobs.ensure_group()
-    return Floor(link, link.client(), archive, appender, jobs)
+    return Floor(link, link.client(), archive, appender, jobs, DocumentLog(link, link.client()))
 
 
 async def test_nothing_is_trimmed_that_is_not_folded(floor: Floor) -> None:
@@ -114,6 +118,64 @@ async def test_a_room_that_lost_its_job_is_queued_again(floor: Floor) -> None:
     assert [job.room for job in await floor.jobs.take(10, 1)] == [ROOM]
     await floor.sweep()
     assert await floor.jobs.waiting() == 1
+
+
+DOCUMENT_ROOM = "doc_note:n"
+
+
+async def fold_document(floor: Floor, position: Position) -> None:
+    """Say in SQL that the document is folded up to the position."""
+    before = await floor.archive.documents.stored("note:n") or StoredDocument("note:n")
+    assert await floor.archive.documents.commit(FoldedDocument(before, "1", position)) is Outcome.STORED
+
+
+async def test_a_document_that_is_ahead_of_sql_and_not_due_is_made_due(floor: Floor) -> None:
+    positions = await floor.append(3, DOCUMENT_ROOM)
+    await fold_document(floor, positions[1])
+    assert await floor.documents.waiting([DOCUMENT_ROOM]) == set()
+    await floor.sweep()
+    assert [claim.room for claim in await floor.documents.claim(10, 60_000)] == [DOCUMENT_ROOM]
+    await floor.sweep()
+    assert await floor.documents.claim(10, 60_000) == []
+    assert await floor.jobs.waiting() == 0
+
+
+async def test_a_document_that_is_folded_is_not_made_due(floor: Floor) -> None:
+    await fold_document(floor, (await floor.append(3, DOCUMENT_ROOM))[-1])
+    await floor.sweep()
+    assert await floor.documents.waiting([DOCUMENT_ROOM]) == set()
+
+
+async def test_nothing_of_a_document_is_trimmed_that_sql_does_not_have(floor: Floor) -> None:
+    positions = await floor.append(20, DOCUMENT_ROOM)
+    await floor.sweep(retention_s=-10, room_keep=1)
+    assert await floor.kept(DOCUMENT_ROOM) == positions
+    await fold_document(floor, positions[4])
+    await floor.sweep(retention_s=-10, room_keep=1)
+    assert await floor.kept(DOCUMENT_ROOM) == positions[5:]
+
+
+async def test_a_documents_hash_goes_with_its_room(floor: Floor) -> None:
+    positions = await floor.append(3, DOCUMENT_ROOM)
+    assert await floor.documents.open(DOCUMENT_ROOM, Opening("1", {7: 3}, head=positions[-1]))
+    await fold_document(floor, positions[-1])
+    await floor.sweep(retention_s=3600)
+    assert await floor.documents.vector(DOCUMENT_ROOM) is not None
+    await floor.sweep(retention_s=-10)
+    assert await floor.kept(DOCUMENT_ROOM) == []
+    assert await floor.documents.vector(DOCUMENT_ROOM) is None
+
+
+async def test_what_is_kept_of_a_deleted_notes_document_goes(floor: Floor) -> None:
+    positions = await floor.append(3, DOCUMENT_ROOM)
+    await floor.documents.open(DOCUMENT_ROOM, Opening("1", {}, head=positions[-1]))
+    await floor.documents.make_due(DOCUMENT_ROOM)
+    rows = note_deletion("n", {}, Position.ZERO).rows
+    await floor.archive.commit([RoomFold("note:n", Position.ZERO, Position(1, 0), Changes(rows=rows))])
+    await floor.sweep(retention_s=-10)
+    assert await floor.documents.vector(DOCUMENT_ROOM) is None
+    assert await floor.documents.waiting([DOCUMENT_ROOM]) == set()
+    assert await floor.kept(DOCUMENT_ROOM) == []
 
 
 async def test_reports_of_dead_workers_are_removed(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from archive import Archive, ArchiveUnavailable, CommitResult, RoomFold, StoredC
 from registry.lease import Lease
 from streams.append import NewEntry
 from streams.deadletters import DeadLetters
+from streams.documents import DocumentLog
 from streams.entry import Entry, Position
 from streams.jobs import Job, Jobs
 from streams.keys import Keys
@@ -198,7 +199,8 @@ class World:
         rooms, reports = Rooms(self.link, self.client), Reports(self.link.keys, self.client)
         lease = Lease(self.link, self.client, "sweep")
         config = WorkerConfig(retention_s=-60, room_keep=1)
-        await Sweeper(lease, rooms, self._jobs[0], self.archive, reports, config, asyncio.Event()).sweep_once()
+        documents, stop = DocumentLog(self.link, self.client), asyncio.Event()
+        await Sweeper(lease, rooms, self._jobs[0], documents, self.archive, reports, config, stop).sweep_once()
 
     async def check(self) -> None:
         """Snapshot + tail, as a node reads it, is the fold of everything that was appended."""
