@@ -17,6 +17,8 @@ from streams.errors import LogUnavailable
 
 log = logging.getLogger("roomlog.calls")
 
+UNREADABLE = {"error": "The client gave an answer that is not JSON."}
+
 
 class Asked:
     """Keeps nothing of a call: an answer names it by its number, whichever connection brings it."""
@@ -50,7 +52,7 @@ class Asked:
         session = self._sessions.by_sid.get(sid)
         if session is None:
             return True
-        answer = orjson.dumps(arguments[0] if arguments else None)
+        answer = _json(arguments[0] if arguments else None)
         assert self.bus is not None
         try:
             if await self._records.note_answer(number, session.user_id, answer):
@@ -59,3 +61,11 @@ class Asked:
             log.error("an answer of session %s is lost: %s", sid, fault)
             session.send("error", orjson.dumps({"message": "the answer was not taken, the server is not ready"}))
         return True
+
+
+def _json(answer: Any) -> bytes:
+    """An answer as the record keeps it; one that JSON cannot have (bytes, endless nesting) is an error at once."""
+    try:
+        return orjson.dumps(answer)
+    except TypeError:
+        return orjson.dumps(UNREADABLE)

@@ -99,6 +99,15 @@ class Question:
         """What takes the question off all of the user's pages."""
         return Signal(f"user:{self.user_id}", "events", self.body(DONE, {"interaction_id": str(number)}))
 
+    def asking(self, sid: str, number: int) -> bytes:
+        """The question as a session is asked it. Data that names the session that was meant first name this one: pages
+        answer `execute:python` and the like only to their own socket's id."""
+        data = self.data
+        if isinstance(data, dict):
+            named = {"session_id": sid} if data.get("session_id") == self.sid else {}
+            data = data | named | {"interaction_id": str(number)}
+        return self.body(self.kind, data)
+
     def body(self, kind: str, data: Any) -> bytes:
         """An `events` envelope for this chat and message."""
         return orjson.dumps(
@@ -179,10 +188,6 @@ class _Asking:
         self._woken = woken
         self._opened_ms = opened_ms
         self._lost_at: float | None = None
-        data = question.data
-        if isinstance(data, dict):
-            data = data | {"interaction_id": str(number)}
-        self._body = question.body(question.kind, data)
 
     async def answer(self) -> Any:
         """Ask, and ask again, until there is an answer, or nobody to ask."""
@@ -218,7 +223,8 @@ class _Asking:
         self._sid, self._lost_at = session.sid, None
         if session.connection == state.asked:
             return POLL_S
-        await self._bus.publish(Signal(ASK, session.connection, self._body, f"{self._number} {session.sid}"))
+        body = self._question.asking(session.sid, self._number)
+        await self._bus.publish(Signal(ASK, session.connection, body, f"{self._number} {session.sid}"))
         return UNCONFIRMED_S
 
     async def _whom(self) -> Pooled | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from app.asked import UNREADABLE
 from app.calls import GONE, SILENT
 from app.producer import producer
 from registry.calls import CALL_TTL_S
@@ -236,6 +237,46 @@ async def test_a_page_that_was_loaded_again_is_asked_again(fleet: Fleet) -> None
         assert await asyncio.wait_for(asking, 20) is True
         ids = {body["data"]["data"]["interaction_id"] for body in (*alice.asked, *reloaded.asked)}
         assert len(ids) == 1
+
+
+@pytest.mark.parametrize("kind", ["execute:python", "execute:tool"])
+async def test_a_page_that_was_loaded_again_is_asked_by_its_own_session_id(fleet: Fleet, kind: str) -> None:
+    async with two_nodes(fleet) as (one, two), people(Person("alice"), Person("alice")) as (alice, reloaded):
+        await alice.at(two.url)
+        first = alice.get_sid()
+        alice.answers[kind] = never
+        asking = asyncio.create_task(ask(one, alice, kind, session_id=first, other="stays"))
+        await eventually(lambda: alice.asked)
+        await alice.disconnect()
+
+        async def page(body: Any) -> Any:
+            """As Open WebUI's page does: a question for another socket is not answered."""
+            return "1" if body["data"]["data"]["session_id"] == reloaded.get_sid() else await never(body)
+
+        reloaded.answers[kind] = page
+        await reloaded.at(one.url)
+        assert await asyncio.wait_for(asking, 20) == "1"
+        assert alice.asked[0]["data"]["data"]["session_id"] == first
+        assert reloaded.asked[0]["data"]["data"]["other"] == "stays"
+
+
+async def test_a_session_id_in_the_data_that_is_another_stays_as_it_is(fleet: Fleet) -> None:
+    async with two_nodes(fleet) as (one, two), people(Person("alice")) as (alice,):
+        await alice.at(two.url)
+        alice.answers["execute:tool"] = 1
+        assert await ask(one, alice, "execute:tool", session_id="of a tool") == 1
+        assert alice.asked[0]["data"]["data"]["session_id"] == "of a tool"
+
+
+@pytest.mark.parametrize("answer", [b"\0\1", {"stdout": b"\0"}, [[b""]]], ids=repr)
+async def test_an_answer_that_is_not_json_is_an_error_at_once(fleet: Fleet, answer: Any) -> None:
+    async with two_nodes(fleet) as (one, two), people(Person("alice")) as (alice,):
+        await alice.at(two.url)
+        alice.answers["execute"] = answer
+        assert await asyncio.wait_for(ask(one, alice, "execute"), 20) == UNREADABLE
+        alice.answers["execute"] = "text"
+        assert await ask(one, alice, "execute") == "text"
+        assert not [body for event, body in alice.got if event == "error"]
 
 
 async def test_another_open_tab_takes_over_from_one_that_was_closed(fleet: Fleet) -> None:
