@@ -53,11 +53,15 @@ class ChatWrites:
         await self._tell(owner, chat_id, "chat:list", {"chat_id": chat_id})
         return appended
 
-    async def share(self, chat_id: str, owner: str, wanted: Mapping[str, str]) -> None:
-        """Give these users "read" or "write", and nobody else; those whose access changed are told by `chat:access`."""
+    async def share(self, chat_id: str, owner: str, wanted: Mapping[str, str]) -> Appended | None:
+        """Give these users "read" or "write", and nobody else; those whose access changed are told by `chat:access`.
+
+        Returns where the grants stand in the owner's room; None when nothing changed.
+        """
         shared = Shared(f"chat:{chat_id}", f"user:{owner}", CHAT_GRANTS, owner)
-        changed = await self._sharing.replace(shared, wanted)
+        changed, appended = await self._sharing.replace(shared, wanted)
         await asyncio.gather(*(self._tell(user_id, chat_id, "chat:access", {}) for user_id in changed))
+        return appended
 
     async def mark_read(self, user_id: str, chat_id: str) -> Appended:
         """Note that a user has read a chat up to now; the user's sessions are told by `chat:list`."""

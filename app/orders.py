@@ -159,17 +159,18 @@ class Orders:
             elif order["do"] == "enter":
                 self._enter(session, order["room"], entry.position)
             elif order["do"] == "role":
-                self._change_role(session, order["role"], entry.position.previous)
+                self._begin_role(session, order["role"], entry.position.previous)
 
-    def _change_role(self, session: Session, role: str, before: Position) -> None:
+    def _begin_role(self, session: Session, role: str, before: Position) -> None:
         """before: up to where the node has obeyed, until this is done."""
-        assert self.sessions is not None
         self.unfinished.append(before)
-        self._spawn(self._finish(self.sessions.change_role(session, role), before))
+        self._spawn(self._change_role(session, role, before))
 
-    async def _finish(self, change: Awaitable[None], before: Position) -> None:
+    async def _change_role(self, session: Session, role: str, before: Position) -> None:
+        assert self.sessions is not None
         try:
-            await change
+            for room in await self.sessions.change_role(session, role):
+                self.taken_out(session, room, "leave")
         finally:
             self.unfinished.remove(before)
         self.finished()

@@ -209,10 +209,10 @@ class NodeSessions:
             await self._leave(session, room)
             raise Refused(f"there is no room {room[:100]} for you")
 
-    async def change_role(self, session: Session, role: str) -> None:
+    async def change_role(self, session: Session, role: str) -> set[str]:
         """Let a session go by another role, at once; when this returns it is in no room that its user may not read.
 
-        Where that cannot be told it is cut off: it resumes, and is authorised then.
+        Returns those rooms. Where that cannot be told it is cut off: it resumes, and is authorised then.
         """
         session.identity = replace(session.identity, role=role)
         try:
@@ -224,6 +224,8 @@ class NodeSessions:
         except LogUnavailable as fault:
             log.warning("session %s is cut off, to be authorised anew: %s", session.sid, fault)
             self.cut_off(session)
+            return set()
+        return forbidden
 
     async def leave(self, session: Session, room: str) -> None:
         """Take a session out of a room, at once here, and in its record when it returns. Raises LogUnavailable."""

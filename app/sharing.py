@@ -44,8 +44,9 @@ class Sharing:
         self._emitter = emitter
         self._orders = orders
 
-    async def replace(self, shared: Shared, wanted: Mapping[str, str]) -> frozenset[str]:
-        """Give these permissions, and take all others away; returns the users whose access changed.
+    async def replace(self, shared: Shared, wanted: Mapping[str, str]) -> tuple[frozenset[str], Appended | None]:
+        """Give these permissions, and take all others away; returns the users whose access changed, and where that
+        stands in `shared.log`, None when nothing did.
 
         When it returns, no session of a user who lost access is in its rooms, on any node, and none gets in again.
         A call that failed may be made again.
@@ -62,4 +63,4 @@ class Sharing:
         position = max((a.position for a in appended), default=None)
         position = position or await self._reader.position()
         await asyncio.gather(*(self._orders.left(room, lost, position) for room in shared.rooms))
-        return frozenset(changed)
+        return frozenset(changed), appended[0] if changed else None

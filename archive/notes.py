@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from archive.patches import Changes
-from archive.shapes import BadShape, Check, Json, JsonObject, anything, fields, identifier, number, text, texts
+from archive.shapes import BadShape, Check, Json, JsonObject, fields, identifier, number, text, texts
 from archive.sharing import GRANTS, Grant
 from archive.tables import Column, Key, Rows, Table, patched_rows
 from streams.entry import Position
@@ -53,8 +53,8 @@ NOTES = Table(
     {
         "user_id": Column.TEXT,
         "title": Column.TEXT,
-        "data": Column.JSON,
-        "meta": Column.JSON,
+        "data": Column.OBJECT,
+        "meta": Column.OBJECT,
         "created_at": Column.NUMBER,
         "updated_at": Column.NUMBER,
         "deleted": Column.FLAG,
@@ -96,23 +96,42 @@ class StoredNote:
         )
 
 
+def _object(value: Json, name: str) -> Json:
+    return None if value is None else fields(value, name)
+
+
 _FIELDS: Mapping[str, Check] = {
     "user_id": identifier,
     "title": text,
-    "data": anything,
-    "meta": anything,
+    "data": _object,
+    "meta": _object,
     "created_at": number,
     "updated_at": number,
 }
+_IN_PARTS = ("data", "meta")
 
 
 def note_changes(name: str, payload: JsonObject, _position: Position) -> Changes:
-    """The changes of an `events:note` entry: it shows the whole note, and says in `changed` which fields are new."""
+    """The changes of an `events:note` entry: it shows the note, and says in `changed` what of it is new.
+
+    changed: names of fields; `data.{key}` and `meta.{key}` for one key of these, the others stay.
+    """
     if "changed" not in payload:
         return Changes()
-    changed = [str(field) for field in texts(payload["changed"], "changed")]
-    put: JsonObject = {field: _FIELDS[field](payload.get(field), field) for field in changed if field in _FIELDS}
+    put: JsonObject = {}
+    for what in texts(payload["changed"], "changed"):
+        field, _, key = str(what).partition(".")
+        if field not in _FIELDS:
+            continue
+        value = _FIELDS[field](payload.get(field), field)
+        if key and field in _IN_PARTS:
+            value = {**_dict(put.get(field)), key: _dict(value).get(key)}
+        put[field] = value
     return Changes(rows={NOTES: {(_key(name),): put}}) if put else Changes()
+
+
+def _dict(value: Json) -> JsonObject:
+    return value if isinstance(value, dict) else {}
 
 
 def note_deletion(name: str, _payload: JsonObject, _position: Position) -> Changes:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
-from archive.shapes import JsonObject
+from archive.shapes import Json, JsonObject
 
 R = TypeVar("R")
 
@@ -24,6 +24,7 @@ class Column(Enum):
     NUMBER = "number"  # a whole number below 2^63, 0 by default
     FLAG = "flag"  # false by default
     JSON = "json"  # any value; JSON's null is SQL's
+    OBJECT = "object"  # an object or null; putting one adds its keys, putting null adds nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,7 @@ class Table(Generic[R]):
 
     row: dataclass of a row: the keys, then the columns with their defaults.
     merges: an operation puts some columns, the others stay. Otherwise it puts all of them, or removes the row.
-    ends: a flag; a row that has it set never changes again. The operation that sets it puts all columns.
+    ends: a flag; a row that has it set never changes again. The operation that sets it puts all columns as they are.
     """
 
     name: str
@@ -48,8 +49,8 @@ class Table(Generic[R]):
             return None
         if old is not None and self.ends and getattr(old, self.ends):
             return old
-        changes: dict[str, Any] = dict(op)
-        return replace(old if old is not None else self.row(*key), **changes)  # type: ignore[type-var]
+        before: Any = old if old is not None else self.row(*key)
+        return cast("R", replace(before, **(op if self._ends(op) else self._added(_columns(before, op), op))))
 
     def composed(self, ops: Iterable[Op]) -> Op:
         """One operation with the effect of all, in order. Associative."""
@@ -57,9 +58,24 @@ class Table(Generic[R]):
         for op in ops:
             if whole is None or op is None or not self.merges:
                 whole = op
-            elif not (self.ends and whole.get(self.ends)):
-                whole = {**whole, **op}
+            elif not self._ends(whole):
+                whole = op if self._ends(op) else {**whole, **self._added(whole, op)}
         return whole
+
+    def _ends(self, op: JsonObject) -> bool:
+        return bool(self.ends and op.get(self.ends))
+
+    def _added(self, old: JsonObject, op: JsonObject) -> JsonObject:
+        """What an operation makes of the columns that it puts. old: those that were there."""
+        return {name: _sum(old.get(name), v) if self.columns[name] is Column.OBJECT else v for name, v in op.items()}
+
+
+def _columns(row: Any, op: JsonObject) -> JsonObject:
+    return {name: getattr(row, name) for name in op}
+
+
+def _sum(old: Json, new: Json) -> Json:
+    return {**old, **new} if isinstance(old, dict) and isinstance(new, dict) else old if new is None else new
 
 
 Key: TypeAlias = tuple[str, ...]

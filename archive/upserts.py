@@ -17,8 +17,9 @@ _PUT: Mapping[Column, str] = {
     Column.NUMBER: "(p.put->>'{name}')::bigint",
     Column.FLAG: "(p.put->>'{name}')::boolean",
     Column.JSON: "nullif(p.put->'{name}', 'null')",
+    Column.OBJECT: "nullif(p.put->'{name}', 'null')",
 }
-_NULLS: Mapping[Column, str] = {Column.WORD: "NULL::text", Column.JSON: "NULL::jsonb"}
+_NULLS: Mapping[Column, str] = {Column.WORD: "NULL::text", Column.JSON: "NULL::jsonb", Column.OBJECT: "NULL::jsonb"}
 
 
 async def store(connection: AsyncConnection[Any], parts: Sequence[Rows]) -> None:
@@ -37,8 +38,8 @@ def statement(table: Table[Any]) -> bytes:
     same = " AND ".join(f"t.{key} = p.{key}" for key in table.keys)
     keys = ", ".join(table.keys)
     old = {name: f"t.{name}" for name in table.columns}
-    sets = ", ".join(f"{name} = {_patched(name, kind, old[name])}" for name, kind in table.columns.items())
-    values = ", ".join(_patched(name, kind, _default(table, name)) for name, kind in table.columns.items())
+    sets = ", ".join(f"{name} = {_patched(table, name, old[name])}" for name in table.columns)
+    values = ", ".join(_patched(table, name, _default(table, name)) for name in table.columns)
     open_rows = f" AND NOT t.{table.ends}" if table.ends else ""
     return f"""
         WITH p AS MATERIALIZED (
@@ -61,8 +62,13 @@ def _default(table: Table[Any], name: str) -> str:
     return _NULLS[table.columns[name]] if value is None else sql.quote(value)
 
 
-def _patched(name: str, kind: Column, old: str) -> str:
-    return f"CASE WHEN p.put ? '{name}' THEN {_PUT[kind].format(name=name)} ELSE {old} END"
+def _patched(table: Table[Any], name: str, old: str) -> str:
+    kind = table.columns[name]
+    put = _PUT[kind].format(name=name)
+    if kind is Column.OBJECT:
+        ends = f"coalesce((p.put->>'{table.ends}')::boolean, false)" if table.ends else "false"
+        put = f"CASE WHEN {ends} THEN {put} ELSE coalesce({old} || {put}, {put}, {old}) END"
+    return f"CASE WHEN p.put ? '{name}' THEN {put} ELSE {old} END"
 
 
 def _json(table: Table[Any], ops: Mapping[Key, Op]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.http import Json, identify, node_of, read_body
+from app.http import Json, acknowledge, identify, node_of, read_body
 from app.payloads import AccessGrants
 from app.routes.chats import owned_chat
 
@@ -22,7 +22,8 @@ async def replace(request: Request) -> Response:
     node, identity = node_of(request), await identify(request)
     body = await read_body(request, AccessGrants)
     chat_id, owner = await owned_chat(request, node, identity)
-    await node.chat_writes.share(chat_id, owner, body.wanted)
+    appended = await node.chat_writes.share(chat_id, owner, body.wanted)
+    await acknowledge(request, f"user:{owner}", appended)
     return Json(grants_wire(await node.grants.of(f"chat:{chat_id}", f"user:{owner}")))
 
 

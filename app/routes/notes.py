@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from app.auth import Identity
 from app.documents.contents import made_with
-from app.http import ApiError, Json, identify, node_of, read_body
+from app.http import ApiError, Json, acknowledge, identify, node_of, once_of, read_body
 from app.node import Node
 from app.notes import note_wire
 from app.payloads import AccessGrants, NewNote, NoteUpdate
@@ -21,8 +21,11 @@ async def create(request: Request) -> Response:
     """Create a note of the asking user."""
     node, identity = node_of(request), await identify(request)
     body = await read_body(request, NewNote)
-    made = await node.note_writes.create(identity.user_id, body.model_dump())
-    return Json(_wire(made, identity))
+    once = once_of(request, identity, body)
+    made = await node.note_writes.create(identity.user_id, body.model_dump(), once)
+    assert made.note is not None
+    await acknowledge(request, NOTE_ROOM + made.note.note.id, made.appended)
+    return Json(_wire(made.note, identity))
 
 
 async def listed(request: Request) -> Response:
@@ -43,14 +46,16 @@ async def read(request: Request) -> Response:
 
 
 async def update(request: Request) -> Response:
-    """Change a note's title, or keys of its data and meta; its readers are shown the whole note."""
+    """Change a note's title, or keys of its data and meta; its readers are shown what is new."""
     node, identity = node_of(request), await identify(request)
     body = await read_body(request, NoteUpdate)
     stored = await _note(request, node, identity, "write")
-    found = await node.note_writes.update(stored, body.model_dump(exclude_unset=True))
-    if found is None:
+    once = once_of(request, identity, body)
+    written = await node.note_writes.update(stored, body.model_dump(exclude_unset=True), once)
+    await acknowledge(request, NOTE_ROOM + stored.note.id, written.appended)
+    if written.note is None:
         raise _unknown(stored.note.id)
-    return Json(_wire(found, identity))
+    return Json(_wire(written.note, identity))
 
 
 async def share(request: Request) -> Response:
@@ -58,15 +63,16 @@ async def share(request: Request) -> Response:
     node, identity = node_of(request), await identify(request)
     body = await read_body(request, AccessGrants)
     stored = await _note(request, node, identity, "own")
-    await node.note_writes.share(stored, body.wanted)
     room = NOTE_ROOM + stored.note.id
+    await acknowledge(request, room, await node.note_writes.share(stored, body.wanted))
     return Json(grants_wire(await node.grants.of(room, room)))
 
 
 async def delete(request: Request) -> Response:
     """Delete a note: nobody can read it, or be in its room, when this answers. For its owner, and admins."""
     node, identity = node_of(request), await identify(request)
-    await node.note_writes.delete(await _note(request, node, identity, "own"))
+    stored = await _note(request, node, identity, "own")
+    await acknowledge(request, NOTE_ROOM + stored.note.id, await node.note_writes.delete(stored))
     return Json({"status": True})
 
 

@@ -83,6 +83,80 @@ async def test_readers_are_shown_every_change_by_both_names_and_rejoined_by_resu
             assert (shown["id"], shown["user_id"], "access_grants" in shown) == (note_id, "alice", False)
 
 
+async def test_writers_of_different_keys_at_once_are_both_kept_and_shown(fleet: Fleet) -> None:
+    async with two(fleet) as (one, other), calling(one.url, "alice") as (api,), calling(other.url, "alice") as (same,):
+        note_id = (await made(api, data={"kept": 1, "n0": -1}, meta={"kept": 2}))["id"]
+        async with listening(other.url, "alice") as page:
+            assert await join(page, note_id)
+            await asyncio.gather(
+                *(
+                    changed(who, note_id, data={f"n{n}": n}, meta={f"m{n}": n})
+                    for n in range(10)
+                    for who in (api, same)
+                ),
+                changed(same, note_id, title="new"),
+            )
+            whole = {f"n{n}": n for n in range(10)} | {"kept": 1}, {f"m{n}": n for n in range(10)} | {"kept": 2}
+            found = await note(same, note_id)
+            assert (found["title"], found["data"], found["meta"]) == ("new", *whole)
+            await eventually(
+                lambda: [(n["title"], n["data"]) for n in page.of("note-events")[-1:]] == [("new", whole[0])]
+            )
+        await folded(fleet, one, f"note:{note_id}")
+        assert await note(api, note_id) == found
+
+
+async def test_each_generation_is_shown_a_change_as_it_expects(fleet: Fleet) -> None:
+    async with two(fleet) as (one, other), calling(one.url, "alice") as (api,), listening(other.url, "alice") as page:
+        note_id = (await made(api, data={"a": 1, "b": {"md": "x"}}, meta={"m": 1}))["id"]
+        assert await join(page, note_id)
+        await changed(api, note_id, data={"b": {"md": "y"}})
+        await changed(api, note_id, title="new", data=None)
+        await eventually(lambda: len(page.of("note-events")) == len(page.of("events:note")) == 2)
+        first, second = page.of("events:note")
+        assert (first["data"], first["meta"], second["title"], second["data"]) == (
+            {"b": {"md": "y"}},
+            {"m": 1},
+            "new",
+            {},
+        )
+        for old in page.of("note-events"):
+            assert old["data"] == {"a": 1, "b": {"md": "y"}}, "the whole note"
+            assert set(old) == {"id", "user_id", "title", "data", "meta", "created_at", "updated_at"}
+
+
+async def test_writes_of_notes_are_made_once_by_their_key_and_acknowledged_when_they_are_folded(fleet: Fleet) -> None:
+    async with two(fleet) as (one, other), calling(one.url, "alice") as (api,), listening(other.url, "alice") as page:
+        fleet.worker()
+        once: dict[str, Any] = {"headers": {"Idempotency-Key": "k1"}, "params": {"ack": "sql"}}
+        create, body = "/api/v1/notes/create", {"title": "A note", "data": {"n": 1}}
+        made_twice = [(await api.client.post(create, json=body, **once)).json()["id"] for _ in range(2)]
+        note_id = made_twice[0]
+        assert made_twice == [note_id, note_id]
+        stored = await one.node.archive.notes.notes([note_id])
+        assert stored[note_id].note.data == {"n": 1}, "ack=sql: the fold is committed"
+        other_body = await api.client.post(create, json={"title": "another"}, headers={"Idempotency-Key": "k1"})
+        assert (other_body.status_code, other_body.json()["code"]) == (422, "idempotency_key_reused")
+        assert await join(page, note_id)
+        update = f"/api/v1/notes/{note_id}/update"
+        answers = [await api.client.post(update, json={"data": {"n": 2}}, **once) for _ in range(2)]
+        assert [answer.json()["data"] for answer in answers] == [{"n": 2}, {"n": 2}]
+        assert answers[0].json()["updated_at"] == answers[1].json()["updated_at"]
+        await changed(api, note_id, title="end")
+        await eventually(lambda: titles(page, "note-events")[-1:] == titles(page, "events:note")[-1:] == ["end"])
+        for event in ("events:note", "note-events"):
+            assert titles(page, event) == ["A note", "end"], "the second try showed nothing"
+        grants = {"grants": [{"user_id": "bob", "permission": "read"}]}
+        shared = await api.client.post(f"/api/v1/notes/{note_id}/access", json=grants, params={"ack": "sql"})
+        assert (shared.status_code, shared.json()) == (200, grants)
+        assert (await one.node.archive.notes.notes([note_id]))[note_id].grants
+        gone = await api.client.delete(f"/api/v1/notes/{note_id}/delete", params={"ack": "sql"})
+        assert gone.status_code == 200
+        assert not (await one.node.archive.notes.notes([note_id]))[note_id].exists
+        again = await api.client.post(create, json=body, **once)
+        assert (again.status_code, again.json()["code"]) == (422, "idempotency_key_reused"), "it was deleted since"
+
+
 async def test_access_to_a_note_is_given_and_taken_away_on_every_node(fleet: Fleet) -> None:
     async with two(fleet) as (one, other), calling(one.url, "alice", "bob", "carol") as (alice, bob, carol):
         note_id = (await made(alice))["id"]
