@@ -35,7 +35,7 @@ class WorkerConfig:
     interrupt_every_s: float = 1.0
     compact_every_s: float = 0.2
     compactors: int = 2
-    document_entries: int = 10_000
+    document_entries: int = 20_000
     document_bytes: int = 4 << 20
     fold_due: FoldDue = field(default_factory=FoldDue)
     round_rooms: int = 500

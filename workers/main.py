@@ -29,12 +29,15 @@ from streams.errors import LogUnavailable, ServerUnfit
 from streams.jobs import Jobs
 from streams.keys import Keys
 from streams.link import Link, check_server
+from streams.replay import Reader
 from streams.rooms import Rooms
+from workers.compactor import Compactor
 from workers.config import WorkerConfig
 from workers.interrupter import Interrupter
 from workers.persister import Persister
 from workers.reaper import LEASE, Reaper
 from workers.reclaimer import Reclaimer
+from workers.sandbox import Sandbox
 from workers.sweeper import Sweeper
 from workers.tally import Reporter, Reports, Tally
 
@@ -101,11 +104,11 @@ async def run_loops(link: Link, archive: Archive, config: WorkerConfig, stop: as
     client = link.client(connections=8)
     jobs, rooms, tally = Jobs(link, client, worker), Rooms(link, client), Tally()
     reports = Reports(link.keys, client)
-    documents = DocumentLog(link, client, config.fold_due)
+    documents, reader = DocumentLog(link, client, config.fold_due), Reader(link, client)
     persister = Persister(link, jobs, archive, config, tally, stop)
     reclaiming = Persister(link, jobs, archive, config, tally, stop)
     sweep_lease = Lease(link, client, "sweep", SWEEP_LEASE_S)
-    loops = (
+    loops: tuple[Loop, ...] = (
         persister,
         Reclaimer(jobs, reclaiming, config, stop),
         Sweeper(sweep_lease, rooms, jobs, documents, archive, reports, config, stop),
@@ -115,6 +118,10 @@ async def run_loops(link: Link, archive: Archive, config: WorkerConfig, stop: as
             Lease(link, client, "interrupter", INTERRUPT_LEASE_S),
             config,
             stop,
+        ),
+        *(
+            Compactor(documents, reader, rooms, archive, Sandbox(), config, tally, stop)
+            for _ in range(config.compactors)
         ),
         Reaper(Lease(link, client, LEASE), Orphans(link.keys, client, LEASE), config, stop),
         Reporter(worker, tally, reports, rooms, stop),
