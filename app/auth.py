@@ -36,6 +36,10 @@ class Identity:
     def claim(self) -> Claim:
         return Claim(self.user_id, self.jti, self.issued_at)
 
+    def has_expired(self, now: float) -> bool:
+        """now: Unix seconds."""
+        return self.expires_at is not None and self.expires_at <= now
+
     @property
     def may_serve(self) -> bool:
         """True for those who may act for other users: services and admins."""

@@ -92,6 +92,11 @@ class Followers:
     def claims(self) -> set[Claim]:
         return {identity.claim for identity, _room in self._of.values()}
 
+    def close_expired(self, now: float) -> None:
+        """Cut off the followers whose tokens have expired."""
+        for follower in [f for f, (identity, _room) in self._of.items() if identity.has_expired(now)]:
+            self.close(follower)
+
     def close_revoked(self, revoked: Container[Claim]) -> None:
         """Cut off the followers whose tokens were revoked."""
         for follower in [f for f, (identity, _room) in self._of.items() if identity.claim in revoked]:

@@ -333,6 +333,7 @@ class Node:
     async def _report_forever(self) -> None:
         while True:
             await self._try_to_report()
+            self._cut_off_expired(time.time())
             try:
                 await self._disconnect_revoked()
             except LogUnavailable as fault:
@@ -345,6 +346,14 @@ class Node:
     def tail_age_s(self) -> float:
         """Seconds since the tail last heard from the log; about 1 is normal on a quiet one."""
         return asyncio.get_running_loop().time() - self.tail.read_at
+
+    def _cut_off_expired(self, now: float) -> None:
+        """Nobody stays in longer than its token is good. Who has a newer one comes back with it, and resumes."""
+        self.orders.followers.close_expired(now)
+        for session in list(self.sessions.by_sid.values()):
+            if session.identity.has_expired(now) and not session.feed.closed:
+                log.info("session %s is cut off: its token has expired", session.sid)
+                self.sessions.cut_off(session)
 
     async def _disconnect_revoked(self) -> None:
         claims = {session.identity.claim for session in self.sessions.by_sid.values()} | self.orders.followers.claims

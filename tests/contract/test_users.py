@@ -161,3 +161,40 @@ async def test_what_only_admins_may_do_answers_all_others_the_same_whoever_is_na
         assert len({answer.text for answer in answers}) == 1
         assert SECRET not in answers[0].text
         assert bob.connected
+
+
+async def test_a_session_and_a_stream_end_with_their_token_and_a_newer_one_resumes(fleet: Fleet) -> None:
+    """The stream begins first: it must not be there to be refused when the token has expired already."""
+    async with fleet.inside() as one, fleet.inside() as two:
+        short = token("ann", exp=int(time.time()) + 4)
+        client, api = ResumingClient(reconnection=False), Api(one.url, "ann")
+        got: list[str] = []
+        client.on("notice", lambda text, *_position: got.append(text))
+        await client.open(two.url, short)
+        async with api.client.stream(
+            "GET", "/api/v1/rooms/user:ann/events/stream", headers={"Authorization": f"Bearer {short}"}
+        ) as stream:
+            assert stream.status_code == 200
+            await one.node.producer.emit_to_users("notice", "in time", ["ann"])
+            await eventually(lambda: got == ["in time"])
+            lines = [line async for line in stream.aiter_lines()]  # until it ends
+        assert 'data: "in time"' in lines
+        await eventually(lambda: not client.connected)
+        await one.node.producer.emit_to_users("notice", "too late", ["ann"])
+        async with raw(two.url) as socket:
+            assert await socket.connect({"token": short, "pid": client.pid}) == {"message": "the token has expired"}
+        await client.open(one.url, token("ann"))
+        assert client.recovered
+        await eventually(lambda: got == ["in time", "too late"])
+        await client.disconnect()
+        await api.aclose()
+
+
+async def test_a_newer_token_that_a_session_shows_is_the_one_that_counts(fleet: Fleet) -> None:
+    async with fleet.inside() as one, listening(one.url, "ann", exp=int(time.time()) + 2) as client:
+        session = one.node.sessions.by_sid[client.get_sid()]
+        first = session.identity.expires_at
+        assert await client.call("user-join", {"auth": {"token": token("ann", exp=int(time.time()) + 600)}})
+        assert first is not None
+        await eventually(lambda: time.time() > first + 1.5)  # the node looks once a second
+        assert (await client.call("user-join", {}))["id"] == "ann"
