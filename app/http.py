@@ -18,6 +18,7 @@ from app.chats import ChatBusy
 from app.own_session import NotYourSession
 from app.payloads import BadPayload, parse
 from archive.errors import ArchiveError
+from archive.text import storable_json
 from streams.append import Appended, Once
 from streams.errors import EntryTooLarge, Fenced, KeyReused, LogUnavailable, RoomFull
 
@@ -135,7 +136,10 @@ B = TypeVar("B", bound=BaseModel)
 
 
 async def read_body(request: Request, kind: type[B]) -> B:
-    """The JSON body. Raises BadPayload, and ApiError 413 above the size limit, before it is read whole."""
+    """The JSON body, each NUL in it read as U+FFFD, as it will be stored: what is shown at once is what is read later.
+
+    Raises BadPayload, and ApiError 413 above the size limit, before it is read whole.
+    """
     limit = node_of(request).settings.max_message_bytes
     chunks: list[bytes] = []
     size = 0
@@ -145,7 +149,7 @@ async def read_body(request: Request, kind: type[B]) -> B:
             raise ApiError(413, "too_large", f"a body may have {limit} bytes")
         chunks.append(chunk)
     try:
-        value = orjson.loads(b"".join(chunks) or b"{}")
+        value = orjson.loads(storable_json(b"".join(chunks)) or b"{}")
     except orjson.JSONDecodeError as fault:
         raise BadPayload(f"the body is not JSON: {fault.msg}") from fault
     if not _can_be_sent_on(value):

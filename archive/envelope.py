@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from archive.text import storable_json
 from streams.append import Fence, NewEntry, Once
 
 
@@ -22,14 +23,15 @@ def message_entry(
 ) -> NewEntry:
     """The entry of an `events` event in its chat owner's room, with a copy for the chat's other viewers.
 
-    quiet: only the fold reads it; then there is no copy. Raises TypeError for data that JSON cannot have.
+    NUL, which cannot be stored, is U+FFFD already here. quiet: only the fold reads it; then there is no copy. Raises
+    TypeError for data that JSON cannot have.
     """
     envelope = {"chat_id": chat_id, "message_id": message_id, "data": {"type": kind, "data": data}}
     room = f"user:{user_id}"
-    body = orjson.dumps(envelope)
+    body = storable_json(orjson.dumps(envelope))
     if quiet:
         return NewEntry(room, "events", body, quiet=True, once=once, fence=fence)
-    shared = orjson.dumps(envelope | {"user_id": user_id, "shared": True})
+    shared = storable_json(orjson.dumps(envelope | {"user_id": user_id, "shared": True}))
     copy = NewEntry(f"chat:{chat_id}", "events", shared, skip=room)
     return NewEntry(room, "events", body, once=once, fence=fence, copy=copy)
 

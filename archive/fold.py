@@ -3,8 +3,8 @@
 `apply(apply(s, fold_all(a)), fold_all(b)) == apply(s, fold_all(a + b))` for any entries a, b: the worker may cut the
 log into batches of any size (tests/properties/test_fold.py).
 
-PostgreSQL stores no NUL character, neither in text nor in jsonb: the fold reads each as U+FFFD. Clients that were
-live saw the NUL. Lone surrogates are not JSON that anything else here reads, and poison the entry.
+PostgreSQL stores no NUL character, neither in text nor in jsonb: the fold reads each as U+FFFD, if whoever wrote the
+entry did not. Lone surrogates are not JSON that anything else here reads, and poison the entry.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from app.channel_payloads import (
     WebhookMessage,
 )
 from app.completions.request import Completed, CompletionRequest
-from app.http import Json, ack_of
+from app.http import ApiError, Json, ack_of
 from app.payloads import (
     AccessGrants,
     ChatUpdate,
@@ -56,6 +56,10 @@ from app.routes import (
 )
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+NAME_LENGTH = 512
+"""Of a name in a path: a room of the longest kind and id has less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +259,20 @@ def routes(prefix: str) -> list[Route]:
 
 def _route(operation: Operation, path: str) -> Route:
     endpoint = _with_ack(operation.endpoint) if "ack" in operation.query else operation.endpoint
+    endpoint = _with_names(endpoint) if "{" in path else endpoint
     return Route(path, endpoint, methods=[operation.method])
+
+
+def _with_names(endpoint: Endpoint) -> Endpoint:
+    """The endpoint, which is not reached with a name in the path that nothing can have."""
+
+    @wraps(endpoint)
+    async def checked(request: Request) -> Response:
+        if any(len(name) > NAME_LENGTH or not name.isprintable() for name in request.path_params.values()):
+            raise ApiError(404, "not_found", "there is nothing by this name")
+        return await endpoint(request)
+
+    return checked
 
 
 def _with_ack(endpoint: Endpoint) -> Endpoint:

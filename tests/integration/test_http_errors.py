@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from streams.keys import Keys
-from tests.contract.clients import calling
-from tests.support.nodes import Fleet
+from tests.contract.clients import calling, listening
+from tests.support.nodes import Fleet, eventually
 from tests.support.valkey import ValkeyServer
 
 DEEP = '{"type":"message","data":' + '{"a":' * 400 + "1" + "}" * 400 + "}"
@@ -33,7 +33,7 @@ REFUSED: list[tuple[str, str, Any, int]] = [
     ("POST", EVENT, BOTTOMLESS, 400),
     ("POST", EVENT, '{"type":"message","data":"\\ud800"}', 400),
     ("POST", EVENT + "?ack=never", {"type": "message", "data": {"content": "x"}}, 400),
-    ("POST", "/api/v1/chats/{chat}/messages/a%09b/event", {"type": "message", "data": {}}, 400),
+    ("POST", "/api/v1/chats/{chat}/messages/a%09b/event", {"type": "message", "data": {}}, 404),
     ("POST", "/api/v1/chats/{chat}/messages/" + "m" * 300 + "/event", {"type": "message", "data": {}}, 400),
     ("POST", "/api/v1/chats/{chat}/messages/m", {"content": 7}, 400),
     ("POST", "/api/v1/chats/{chat}/messages/m", {}, 400),
@@ -50,6 +50,15 @@ REFUSED: list[tuple[str, str, Any, int]] = [
     ("GET", "/api/v1/chats/%FF", None, 404),
     ("GET", "/api/v1/chats/" + "x" * 5000, None, 404),
     ("POST", "/api/v1/chats/a%00b/messages/m", {"content": "x"}, 404),
+    ("GET", "/api/v1/channels/%00", None, 404),
+    ("GET", "/api/v1/channels/a%00b/messages", None, 404),
+    ("GET", "/api/v1/channels/" + "x" * 5000, None, 404),
+    ("POST", "/api/v1/channels/webhooks/a%00b.x/token", {"content": "x"}, 404),
+    ("POST", "/api/v1/channels/webhooks/x.y/a%00b", {"content": "x"}, 404),
+    ("GET", "/api/v1/channels/users/a%00b", None, 404),
+    ("GET", "/api/v1/notes/%00", None, 404),
+    ("DELETE", "/api/v1/notes/a%00b/delete", None, 404),
+    ("GET", "/api/tasks/chat/a%00b", None, 404),
     ("GET", "/api/v1/rooms/user:bob/events", None, 404),
     ("GET", "/api/v1/rooms/user:/events", None, 404),
     ("GET", "/api/v1/rooms/system:control/events", None, 404),
@@ -174,3 +183,24 @@ async def test_a_burst_of_appends_to_a_silent_redis_fails_in_bounded_time(
         own_valkey.signal(signal.SIGCONT)
         assert all(isinstance(outcome, Exception) for outcome in outcomes)
         assert took < 15
+
+
+async def test_what_is_shown_at_once_is_what_is_read_later_also_where_it_held_nul(fleet: Fleet) -> None:
+    fleet.worker()
+    async with fleet.inside() as node, calling(node.url) as api, listening(node.url) as page:
+        created = await api.client.post("/api/v1/channels/create", json={"name": "n\0n"})
+        channel = created.json()["id"]
+        assert created.json()["name"] == "n\ufffdn"
+        assert await page.call("user-join", {})
+        post = {"content": "a\0\\u0000", "data": {"k\0": "\0"}}
+        posted = await api.client.post(f"/api/v1/channels/{channel}/messages/post?ack=sql", json=post)
+        assert posted.status_code == 200, posted.text
+        (read,) = (await api.client.get(f"/api/v1/channels/{channel}/messages")).json()
+        for shown in (posted.json(), read):
+            assert (shown["content"], shown["data"]) == ("a\ufffd\\u0000", {"k\ufffd": "\ufffd"})
+        chat = await api.new_chat()
+        emit = await node.node.producer.get_event_emitter({"user_id": "alice", "chat_id": chat, "message_id": "m1"})
+        await emit({"type": "message", "data": {"content": "be\0fore"}})
+        await api.emit(chat, "message", {"content": "\0"})
+        await eventually(lambda: page.contents == ["be\ufffdfore", "\ufffd"])
+        assert (await api.chat(chat))["chat"]["history"]["messages"]["m1"]["content"] == "be\ufffdfore\ufffd"
