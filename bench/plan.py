@@ -21,5 +21,5 @@ class Plan:
     foreign_cores: float = 0.15
 
 
-FULL = Plan(quick=False, runs=3, budget_s=1080, window_s=4.0, saturated_s=2.5, warm_s=0.7, retries=1)
+FULL = Plan(quick=False, runs=3, budget_s=1140, window_s=4.0, saturated_s=2.5, warm_s=0.7, retries=1)
 QUICK = Plan(quick=True, runs=1, budget_s=150, window_s=2.5, saturated_s=1.5, warm_s=0.5, retries=0)

@@ -59,7 +59,14 @@ class Stage:
         named = [
             {"number": r.number, "name": r.name, "user": r.user, "chat": r.chat, "message": r.message} for r in rooms
         ]
-        await self.publisher.ask("use", kind=self.running.kind, redis_url=self.place.redis_url, rooms=named, size=size)
+        await self.publisher.ask(
+            "use",
+            kind=self.running.kind,
+            redis_url=self.place.redis_url,
+            database_url=self.running.database_url,
+            rooms=named,
+            size=size,
+        )
 
     async def emitted(self) -> dict[str, int]:
         """Events of every room so far, by the room's number as text."""

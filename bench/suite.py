@@ -6,21 +6,70 @@ from collections.abc import Sequence
 
 from bench.cases.base import Case
 from bench.cases.fanout import Fanout
+from bench.cases.fleet import Fleet
+from bench.cases.flowing import Flowing
+from bench.cases.idle import Idle
+from bench.cases.joins import Joins
+from bench.cases.reconnect import MISSED, Reconnect
+from bench.cases.rooms import Rooms
+from bench.cases.slow_reader import SlowReader
 from bench.cases.streaming import Streaming
+from bench.cases.tokens import Tokens
+from bench.targets.base import Target
 from bench.targets.peers import FLOOR, OWUI, PYSIO, node
 from bench.targets.roomlog import Roomlog
+from bench.targets.stores import OwuiEmitter, RoomlogStore, long
 
 US = Roomlog()
 NO_WORKER = Roomlog("Roomlog, no worker", worker=False)
 NO_PAUSE = Roomlog("Roomlog, no pause", settings={"TAIL_PAUSE_MS": "0"})
+FLEET_IDLE = 6
+EIGHT = Roomlog("Roomlog, 8 nodes", idle=FLEET_IDLE)
+
 IOREDIS, REDIS = node("ioredis"), node("redis")
+LONG_STREAM = node("ioredis", 200_000)
+"""With the adapter's default length it could not bring anybody back over 100,000 events."""
 
 
 def suite(quick: bool) -> Sequence[Case]:
-    """All cases, or those of the quick plan with fewer peers."""
-    if quick:
-        return (Fanout((US, OWUI, IOREDIS, FLOOR)), Streaming((US, OWUI, IOREDIS, FLOOR)))
+    """All cases, or those of the quick plan with fewer peers. The dearest come last."""
+    return _quick() if quick else _full()
+
+
+def _quick() -> Sequence[Case]:
+    targets = (US, OWUI, IOREDIS, FLOOR)
+    return (
+        Fanout(targets),
+        Streaming(targets),
+        _one_room((200,), (US, IOREDIS)),
+        Tokens((RoomlogStore(), OwuiEmitter()), bursts=False),
+    )
+
+
+def _full() -> Sequence[Case]:
+    short, full = (RoomlogStore(), OwuiEmitter()), (long(RoomlogStore()), long(OwuiEmitter()))
+    title = "Tokens to the store: the same in chats of 200 messages of 2 KB"
     return (
         Fanout((US, PYSIO, OWUI, IOREDIS, REDIS, FLOOR)),
         Streaming((US, NO_WORKER, NO_PAUSE, PYSIO, OWUI, IOREDIS, REDIS, FLOOR)),
+        _one_room((200, 1000), (US, LONG_STREAM, PYSIO)),
+        Flowing((US, IOREDIS)),
+        Fleet((EIGHT,), FLEET_IDLE),
+        Tokens(short),
+        Tokens(full, runs=1, bursts=False, name="tokens-long", title=title),
+        Idle((US, PYSIO, IOREDIS, REDIS, FLOOR)),
+        SlowReader((US, PYSIO, IOREDIS)),
+        Joins((US,)),
+        _many_rooms(),
+        Rooms((NO_WORKER,), (10, 1_000, 100_000)),
     )
+
+
+def _one_room(waves: Sequence[int], targets: Sequence[Target]) -> Reconnect:
+    title = f"Reconnect: all clients of 1 room come back, {MISSED} events missed each"
+    return Reconnect("reconnect", title, targets, 1, waves)
+
+
+def _many_rooms() -> Reconnect:
+    title = f"Reconnect: clients of 200 rooms come back in waves, {MISSED} events missed each"
+    return Reconnect("reconnect-rooms", title, (US, LONG_STREAM), 200, (10, 50, 200, 1000), runs=1)

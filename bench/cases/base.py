@@ -52,7 +52,7 @@ class Case(Protocol):
 
     @property
     def runs(self) -> int:
-        """At most so many, whatever the plan says."""
+        """At most so many, in the last of the plan's rounds."""
 
     @property
     def limit_s(self) -> float:
@@ -85,14 +85,17 @@ def latency(report: Mapping[str, Any]) -> dict[str, float]:
     return {name: report[name] for name in ("p50_ms", "p99_ms", "p99.9_ms", "max_ms") if name in report}
 
 
-async def paced(stage: Stage, plan: Plan, rate: float) -> tuple[dict[str, float], Usage]:
-    """Emit `rate` events a second for the plan's window and measure; everything has arrived when this returns."""
-    await stage.publisher.ask("pace", rate=rate, seconds=plan.warm_s)
+async def paced(stage: Stage, plan: Plan, rate: float, rooms: int = 0) -> tuple[dict[str, float], Usage]:
+    """Emit `rate` events a second for the plan's window and measure; everything has arrived when this returns.
+
+    rooms: only to the first so many.
+    """
+    await stage.publisher.ask("pace", rate=rate, seconds=plan.warm_s, rooms=rooms)
     await stage.settle(SETTLE_S)
     await stage.crowd.ask("reset")
     sent_before = await stage.redis_number("total_net_output_bytes")
     window = stage.window()
-    emitted = await stage.publisher.ask("pace", rate=rate, seconds=plan.window_s)
+    emitted = await stage.publisher.ask("pace", rate=rate, seconds=plan.window_s, rooms=rooms)
     await stage.settle(SETTLE_S)
     usage = window.end()
     report = await stage.crowd.ask("report", emitted=await stage.emitted())

@@ -38,6 +38,8 @@ class Count:
     bytes: int = 0
     resets: int = 0
     errors: int = 0
+    answers: int = 0
+    refusals: int = 0
     spread_ns: array[int] = field(default_factory=lambda: array("q"))
 
 
@@ -132,6 +134,9 @@ class Client(WSListener):  # type: ignore[misc]  # picows is not installed where
             self._answer(None)
         elif payload[:2] in (b"41", b"44"):
             self._answer(ConnectionError(payload.decode()))
+        elif payload[:2] == b"43":
+            self.count.answers += 1
+            self.count.refusals += payload.endswith(b"[false]")
         elif payload.startswith(b'42["room:reset"'):
             self.count.resets += 1
         elif payload.startswith(b'42["error"'):
@@ -145,10 +150,10 @@ class Client(WSListener):  # type: ignore[misc]  # picows is not installed where
         """What came of a room."""
         return self.rooms.setdefault(b"%06d" % room, Tally())
 
-    def emit(self, event: str, data: Any) -> None:
-        """Send an event, without acknowledgement."""
+    def call(self, number: int, event: str, data: Any) -> None:
+        """Send an event that asks for an acknowledgement, of which no more than the count is kept."""
         assert self._transport is not None
-        self._send(self._transport, "42" + json.dumps([event, data]))
+        self._send(self._transport, f"42{number}" + json.dumps([event, data]))
 
     def cut(self) -> None:
         """End the link without a word, as a tunnel does."""

@@ -18,6 +18,8 @@ AT_ONCE = 50
 
 POLL_S = 0.005
 
+HOPELESS_S = 1.0
+
 
 class Crowd:
     """Clients are named by their number, in the order in which they were opened."""
@@ -31,7 +33,7 @@ class Crowd:
     def commands(self) -> Mapping[str, Command]:
         return {
             "open": self.open,
-            "emit": self.emit,
+            "call": self.call,
             "reset": self.reset,
             "report": self.report,
             "caught_up": self.caught_up,
@@ -59,12 +61,20 @@ class Crowd:
         await _all(made, lambda client: client.open(small_buffers))
         return {"clients": len(self._clients), "seconds": time.monotonic() - started}
 
-    async def emit(self, first: int, count: int, events: list[list[Any]]) -> dict[str, Any]:
-        """Have each of these clients send all of these [name, data] events."""
-        for client in self._clients[first : first + count]:
-            for name, data in events:
-                client.emit(name, data)
-        return {}
+    async def call(self, calls: list[list[Any]], limit_s: float) -> dict[str, Any]:
+        """Have clients send events, [client, name, data] each, and wait until all are acknowledged.
+
+        Raises TimeoutError. refused: how many were acknowledged with false.
+        """
+        count = self._count
+        count.answers = count.refusals = 0
+        started = time.monotonic()
+        for number, (client, name, data) in enumerate(calls):
+            self._clients[client].call(number, name, data)
+        async with asyncio.timeout(limit_s):
+            while count.answers < len(calls):  # noqa: ASYNC110  # an event each answer would cost more
+                await asyncio.sleep(POLL_S)
+        return {"seconds": time.monotonic() - started, "refused": count.refusals}
 
     async def reset(self) -> dict[str, Any]:
         """Begin a window: counts start at zero; sequence numbers go on."""
@@ -130,16 +140,23 @@ class Crowd:
     async def back(
         self, urls: list[str], first: int, count: int, emitted: dict[str, int], limit_s: float
     ) -> dict[str, Any]:
-        """Bring these clients back, all at once, and wait until they have all. seconds: from the first connect on."""
+        """Bring these clients back, all at once, and wait until they have all. seconds: from the first connect on.
+
+        When not one of them was recovered, nothing will come: the wait is short.
+        """
         clients = self._clients[first : first + count]
         for number, client in enumerate(clients):
             client.url = urls[number % len(urls)]
         started = time.monotonic_ns()
         faults = await asyncio.gather(*(client.open() for client in clients), return_exceptions=True)
-        state = await self.caught_up(emitted, max(0.0, limit_s - (time.monotonic_ns() - started) / 1e9), first, count)
+        left_s = limit_s - (time.monotonic_ns() - started) / 1e9
+        if not any(client.recovered for client in clients):
+            left_s = min(left_s, HOPELESS_S)
+        state = await self.caught_up(emitted, max(0.0, left_s), first, count)
         tallies = [tally for client in clients for tally in client.rooms.values()]
         return {
             "seconds": (max(state["last_at_ns"], started) - started) / 1e9,
+            "behind": state["behind"],
             "recovered": sum(client.recovered for client in clients),
             "refused": sum(isinstance(fault, BaseException) for fault in faults),
             "lost": sum(self._lost(client, emitted) for client in clients),

@@ -9,6 +9,7 @@ from bench import marks
 
 EVENT = "events"
 KIND = "chat:message:delta"
+TOKEN = "token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,12 @@ class Room:
 
 
 class Payloads:
-    """Makes the events of one room, in sequence. size: bytes of an event's JSON."""
+    """Makes the events of one room, in sequence. size: bytes of an event's JSON; 0: a bare token, without a mark."""
 
     def __init__(self, room: Room, size: int) -> None:
         self.room = room
         self.next = 0
+        self._bare = not size
         self._head = (
             f'{{"chat_id":"{room.chat}","message_id":"{room.message}","data":{{"type":"{KIND}","data":{{"content":"'
         )
@@ -36,6 +38,9 @@ class Payloads:
 
     def content(self) -> str:
         """The next event's text."""
+        if self._bare:
+            self.next += 1
+            return TOKEN
         mark = marks.make(self.room.number, self.next, time.monotonic_ns())
         self.next += 1
         return mark + self._padding

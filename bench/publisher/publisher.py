@@ -11,8 +11,9 @@ from typing import Any
 from bench.crowd.credits import CREDIT
 from bench.publisher.payload import Payloads, Room
 from bench.publisher.raw import raw
+from bench.publisher.rewriting import rewriting
 from bench.publisher.roomlog import roomlog
-from bench.publisher.way import Way
+from bench.publisher.way import Opened, Way
 from bench.remote import Command
 
 TURN_S = 0.001
@@ -32,6 +33,7 @@ class Publisher:
         self._way: Way | None = None
         self._rooms: list[Payloads] = []
         self._at = 0
+        self._used = 0
 
     @property
     def commands(self) -> Mapping[str, Command]:
@@ -44,16 +46,26 @@ class Publisher:
             "leave": self.leave,
         }
 
-    async def use(self, kind: str, redis_url: str, rooms: list[dict[str, Any]], size: int) -> dict[str, Any]:
-        """Connect a way to emit and name the rooms. kind: "roomlog" or one of `raw.ENCODERS`."""
-        way = roomlog(redis_url) if kind == "roomlog" else raw(redis_url, kind)
-        self._way = await self._open.enter_async_context(way)
+    async def use(
+        self, kind: str, redis_url: str, database_url: str, rooms: list[dict[str, Any]], size: int
+    ) -> dict[str, Any]:
+        """Connect a way to emit and name the rooms.
+
+        kind: "roomlog", "rewriting" (which needs the database), or one of `raw.ENCODERS`. size: see Payloads.
+        """
+        ways: dict[str, Opened] = {"roomlog": roomlog(redis_url), "rewriting": rewriting(redis_url, database_url)}
+        self._way = await self._open.enter_async_context(ways.get(kind) or raw(redis_url, kind))
         self._rooms = [Payloads(Room(**room), size) for room in rooms]
+        self._used = len(rooms)
         self._at = 0
         return {}
 
-    async def pace(self, rate: float, seconds: float) -> dict[str, Any]:
-        """Emit `rate` events a second, evenly. late_ms: how far the publisher itself was behind at worst."""
+    async def pace(self, rate: float, seconds: float, rooms: int = 0) -> dict[str, Any]:
+        """Emit `rate` events a second, evenly, to the first `rooms` rooms (0: to all).
+
+        late_ms: how far the publisher itself was behind at worst.
+        """
+        self._used, self._at = rooms or len(self._rooms), 0
         way, sent, late_s = self._ready(), 0, 0.0
         started = time.monotonic()
         while sent < int(rate * seconds):
@@ -86,18 +98,19 @@ class Publisher:
         await way.flush()
         return {"events": sent, "seconds": time.monotonic() - started, "starved": False}
 
-    async def burst(self, per_room: int) -> dict[str, Any]:
-        """Emit so many events to every room, as fast as the log takes them."""
+    async def burst(self, per_room: int, rooms: int = 0) -> dict[str, Any]:
+        """Emit so many events to each of the first `rooms` rooms (0: to all), as fast as the log takes them."""
         way = self._ready()
+        self._used, self._at = rooms or len(self._rooms), 0
         started = time.monotonic()
-        left = per_room * len(self._rooms)
+        left = events = per_room * self._used
         while left:
             due = min(left, BURST)
             await way.emit(self._next(due))
             left -= due
             await asyncio.sleep(0)
         await way.flush()
-        return {"events": per_room * len(self._rooms), "seconds": time.monotonic() - started}
+        return {"events": events, "seconds": time.monotonic() - started}
 
     async def emitted(self) -> dict[str, Any]:
         """How many events every room has had since `use`, by the room's number."""
@@ -115,9 +128,8 @@ class Publisher:
         return self._way
 
     def _next(self, count: int) -> list[Payloads]:
-        rooms = self._rooms
-        start, self._at = self._at, (self._at + count) % len(rooms)
-        return [rooms[(start + number) % len(rooms)] for number in range(count)]
+        start, self._at = self._at, (self._at + count) % self._used
+        return [self._rooms[(start + number) % self._used] for number in range(count)]
 
 
 @asynccontextmanager

@@ -35,6 +35,10 @@ class Running(Protocol):
         """How the publisher emits to it: see `Publisher.use`."""
 
     @property
+    def database_url(self) -> str:
+        """Where a publisher that stores by itself does so; "" for all others."""
+
+    @property
     def programs(self) -> Sequence[Program]:
         """All of its processes, ready."""
 

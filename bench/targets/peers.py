@@ -24,6 +24,7 @@ class RunningPeer:
 
     kind: str
     programs: list[Program]
+    database_url: str = ""
 
     @property
     def urls(self) -> list[str]:

@@ -1,0 +1,179 @@
+"""Targets of the case that stores tokens: us, and Open WebUI's emitter; both behind a meter of what goes to SQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from bench.program import Program
+from bench.publisher.payload import Room
+from bench.publisher.rewriting import SCHEMA
+from bench.sql_meter import SqlMeter, metered
+from bench.targets.base import Place
+from bench.targets.roomlog import Roomlog, RunningRoomlog, token
+
+TURNS = 200
+TURN_CHARACTERS = 2000
+"""Messages of a long chat, and the size of each."""
+
+
+def history(turns: int) -> dict[str, Any]:
+    """A chat's messages, as Open WebUI stores them."""
+    names = [f"old{number}" for number in range(turns)]
+    messages = {
+        name: {
+            "id": name,
+            "parentId": names[number - 1] if number else None,
+            "childrenIds": names[number + 1 : number + 2],
+            "role": "assistant" if number % 2 else "user",
+            "content": "word " * (TURN_CHARACTERS // 5),
+            "done": True,
+            "timestamp": 1_763_700_000 + number,
+        }
+        for number, name in enumerate(names)
+    }
+    return {"messages": messages, "currentId": names[-1] if names else None}
+
+
+async def metered_url(place: Place, database: str, stack: AsyncExitStack) -> tuple[str, SqlMeter]:
+    """A database's URL through a meter that lives as long as `stack`."""
+    server = str(conninfo_to_dict(place.postgres.conninfo)["host"])
+    meter = await stack.enter_async_context(metered(server, place.folder))
+    return place.postgres.url_of(database, str(place.folder)), meter
+
+
+@dataclass(slots=True)
+class RunningStore:
+    """Us with the worker's connections metered. stored_sql: how many characters of tokens are stored."""
+
+    inner: RunningRoomlog
+    meter: SqlMeter
+    turns: int
+    stack: AsyncExitStack
+    stored_sql: str = "SELECT coalesce(sum(length(content)), 0) FROM messages WHERE id LIKE 'm%'"
+    kind: str = "roomlog"
+    database_url: str = ""
+
+    @property
+    def database(self) -> str:
+        return self.inner.database
+
+    @property
+    def programs(self) -> Sequence[Program]:
+        return self.inner.programs
+
+    @property
+    def urls(self) -> list[str]:
+        return self.inner.urls
+
+    async def rooms(self, count: int) -> list[Room]:
+        """Users with a chat each, whose history is posted as Open WebUI's page does."""
+        if not self.turns:
+            return await self.inner.rooms(count)
+        port = next(program.port for program in self.programs if program.role == "node")
+        body = {"chat": {"title": "Long", "history": history(self.turns)}}
+        rooms = []
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
+            for number in range(count):
+                headers = {"Authorization": f"Bearer {token(f'u{number}')}"}
+                answer = await client.post("/api/v1/chats/new?ack=sql", json=body, headers=headers)
+                answer.raise_for_status()
+                rooms.append(Room(number, f"user:u{number}", f"u{number}", answer.json()["id"], f"m{number}"))
+        return rooms
+
+    def auth(self, rooms: Sequence[Room]) -> dict[str, Any]:
+        return self.inner.auth(rooms)
+
+    async def stop(self) -> None:
+        await self.inner.stop()
+        await self.stack.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class RoomlogStore:
+    """turns: messages that a chat has before."""
+
+    name: str = "Roomlog"
+    turns: int = 0
+
+    async def start(self, place: Place) -> RunningStore:
+        async with AsyncExitStack() as stack:
+            database = place.postgres.create()
+            url, meter = await metered_url(place, database, stack)
+            inner = await Roomlog(worker_database_url=url).start_on(place, database)
+            return RunningStore(inner, meter, self.turns, stack.pop_all())
+
+
+@dataclass(slots=True)
+class RunningEmitter:
+    """The emitter lives in the publisher's process: there are no nodes."""
+
+    place: Place
+    database: str
+    database_url: str
+    meter: SqlMeter
+    turns: int
+    stack: AsyncExitStack
+    programs: list[Program] = field(default_factory=list)
+    stored_sql: str = "SELECT coalesce(sum(length(content)), 0) FROM owui_chat_message WHERE id LIKE '%-m%'"
+    kind: str = "rewriting"
+
+    @property
+    def urls(self) -> list[str]:
+        return []
+
+    async def rooms(self, count: int) -> list[Room]:
+        rooms = []
+        conninfo = self.place.postgres.conninfo_of(self.database)
+        async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+            await connection.execute(SCHEMA)
+            for number in range(count):
+                room = Room(number, f"user:u{number}", f"u{number}", f"chat-{number}", f"m{number}")
+                await self._chat(connection, room)
+                rooms.append(room)
+        return rooms
+
+    async def _chat(self, connection: psycopg.AsyncConnection[Any], room: Room) -> None:
+        chat = history(self.turns)
+        chat["messages"][room.message] = {"id": room.message, "role": "assistant", "content": ""}
+        stored = json.dumps({"title": "Bench", "history": chat})
+        await connection.execute(
+            "INSERT INTO owui_chat VALUES (%s, %s, 'Bench', %s, 0)", [room.chat, room.user, stored]
+        )
+        rows = [(f"{room.chat}-{name}", room.chat, m["role"], m["content"]) for name, m in chat["messages"].items()]
+        async with connection.cursor() as cursor:
+            await cursor.executemany("INSERT INTO owui_chat_message VALUES (%s, %s, %s, %s, 0)", rows)
+
+    def auth(self, rooms: Sequence[Room]) -> dict[str, Any]:
+        raise AssertionError("nobody connects to an emitter")
+
+    async def stop(self) -> None:
+        await self.stack.aclose()
+        self.place.postgres.drop(self.database)
+
+
+@dataclass(frozen=True, slots=True)
+class OwuiEmitter:
+    """turns: messages that a chat has before."""
+
+    name: str = "Open WebUI's emitter"
+    turns: int = 0
+
+    async def start(self, place: Place) -> RunningEmitter:
+        async with AsyncExitStack() as stack:
+            database = place.postgres.create()
+            url, meter = await metered_url(place, database, stack)
+            return RunningEmitter(place, database, url, meter, self.turns, stack.pop_all())
+
+
+def long(target: RoomlogStore | OwuiEmitter) -> RoomlogStore | OwuiEmitter:
+    """The same with long chats."""
+    size = TURNS * TURN_CHARACTERS // 1000
+    return replace(target, name=f"{target.name}, chats of {size} KB", turns=TURNS)
