@@ -73,8 +73,6 @@ class Feed:
         after, upto = self.had.get(entry.room, (entry.position, entry.position))
         return after < entry.position <= upto
 
-    def take(self, entry: Entry) -> None:
-        """Hand over an entry, unless it is not for this reader."""
-        if entry.skip and entry.skip in (self.sid, self.user):
-            return
-        self.sink.write(entry)
+    def skips(self, entry: Entry) -> bool:
+        """Whether an entry is not for this reader."""
+        return bool(entry.skip) and entry.skip in (self.sid, self.user)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from app import metrics
 from app.feed import Feed
+from app.joining import joined
 from streams.entry import Entry, Position
 from streams.replay import Gap, Reader
 from streams.tail import Tail
@@ -94,6 +95,7 @@ class Hub:
         """The tail's delivery: hand entries to the live members of their rooms, in order."""
         if entries:
             metrics.DELIVERY_DELAY.observe(max(time.time() - entries[0].position.ms / 1000, 0))
+        delivered = 0
         for entry in entries:
             if entry.room == self._orders_room:
                 self._obey(entry)
@@ -101,12 +103,14 @@ class Hub:
                 for feed in self._members.get(entry.room, ()):
                     if feed.live and entry.position > feed.after and entry.position > feed.rooms[entry.room]:
                         self._hand_over(feed, entry)
+                        delivered += 1
                 if entry.reset:
                     self.on_reset(entry)
+        metrics.DELIVERED.inc(delivered)
 
     def _hand_over(self, feed: Feed, entry: Entry) -> None:
-        feed.take(entry)
-        metrics.DELIVERED.inc()
+        if not feed.skips(entry):
+            feed.sink.write(entry)
         if feed.sink.is_full():
             feed.live = False
             feed.cut = entry.position
@@ -145,17 +149,18 @@ class Hub:
         else:
             await self._feed_page(feed, until)
 
+    def _is_owed(self, feed: Feed, entry: Entry, start: Position) -> bool:
+        owed = entry.position > start and entry.room in feed.rooms and not entry.quiet
+        return owed and not feed.skips(entry) and not feed.has_had(entry)
+
     async def _feed_page(self, feed: Feed, until: Position) -> None:
         starts = {room: start for room in feed.rooms if (start := feed.start_of(room)) < until}
         page = await self._reader.page(starts, until, spared=feed.spared)
         if isinstance(page, Gap):
             raise HistoryGone(page.rooms)
-        for entry in page.entries:
-            start = starts[entry.room]
-            wanted = entry.position > start and entry.room in feed.rooms and not entry.quiet
-            if wanted and not feed.has_had(entry):
-                feed.take(entry)
-                metrics.REPLAYED.inc()
+        for entry in joined(entry for entry in page.entries if self._is_owed(feed, entry, starts[entry.room])):
+            feed.sink.write(entry)
+            metrics.REPLAYED.inc()
         feed.cut = max(feed.cut, page.upto)
         moved = {room: max(start, page.upto) for room, start in feed.starts.items() if room in starts}
         feed.starts = {room: start for room, start in (feed.starts | moved).items() if start < feed.cut}

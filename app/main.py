@@ -36,6 +36,8 @@ log = logging.getLogger("roomlog")
 
 SOCKET_PATH = "/ws/socket.io"
 
+FAST_WEBSOCKETS = "app.wire"
+
 OPERATOR_FAULTS = (SettingsError, EmbeddedError, ServerUnfit, LogError, ArchiveError)
 """Faults whose one line tells an operator what to do."""
 
@@ -101,6 +103,11 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     try:
         async with open_node(app.state.settings) as node:
             app.state.node = node
+            if FAST_WEBSOCKETS not in sys.modules:  # whoever serves with it has imported it by now
+                log.warning(
+                    "WebSockets are served the slow way; the fast one: roomlog serve, or uvicorn … --ws %s",
+                    f"{FAST_WEBSOCKETS}:WebSocketProtocol",
+                )
             yield
             node.health.closing = True
     except OPERATOR_FAULTS as fault:

@@ -136,7 +136,7 @@ class Node:
         self.usage = Usage(keys, client)
         attendance = Attendance(self.pool, self.presence)
         members = Members(keys, client, settings.session_ttl_s)
-        limits = Limits(settings.session_rooms, settings.send_queue_packets, settings.ydoc_binary)
+        limits = Limits(settings.session_rooms, settings.marks, settings.ydoc_binary)
         self.sessions = NodeSessions(
             self.name, self.hub, records, members, attendance, self.reader, self.access, limits, self.spawn
         )

@@ -9,10 +9,13 @@ for the bytes, and right behind it a binary Engine.IO packet with these.
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from engineio import packet as eio_packet
 
+from app.frames import binary_frame, text_frame
 from streams.entry import Entry
 
 PLACEHOLDER = b'{"_placeholder":true,"num":0}'
@@ -70,14 +73,25 @@ def with_base64(data: bytes, binary: bytes) -> bytes:
     return data.replace(PLACEHOLDER, b'"' + base64.b64encode(binary) + b'"', 1) if binary else data
 
 
+def frame_of(packet: eio_packet.Packet) -> bytes:
+    """The packet as a WebSocket frame."""
+    encoded = packet.encode()
+    return binary_frame(encoded) if isinstance(encoded, bytes) else text_frame(encoded.encode())
+
+
+def put(socket: Any, packets: Packets) -> None:
+    """Hand one event to an Engine.IO socket's send queue, in one piece."""
+    for packet in packets:
+        socket.queue.put_nowait(packet)
+
+
 class Framer:
     """Makes one event's packets for all its receivers. binary: False sends attachments as lists of numbers."""
 
     def __init__(self, binary: bool = True) -> None:
         self._binary = binary
         self._entry: Entry | None = None
-        self._with: Packets | None = None
-        self._without: Packets | None = None
+        self._with, self._without = _Made(), _Made()
 
     def event(self, event: str, data: bytes, binary: bytes = b"", position: str = "") -> Packets:
         """An event with one argument that is JSON already. binary: what its placeholder stands for.
@@ -93,12 +107,37 @@ class Framer:
 
     def packets(self, entry: Entry, with_position: bool) -> Packets:
         """The entry's packets; the same objects for every receiver of the same entry in a row."""
+        made = self._made(entry, with_position)
+        if made.packets is None:
+            position = str(entry.position) if with_position else ""
+            made.packets = self.event(entry.event, entry.data, entry.binary, position)
+        return made.packets
+
+    def frame(self, entry: Entry, with_position: bool) -> bytes:
+        """The entry as finished WebSocket frames; the same bytes for every receiver of the same entry in a row."""
+        made = self._made(entry, with_position)
+        if made.frame is None:
+            if entry.binary:
+                made.frame = b"".join(map(frame_of, self.packets(entry, with_position)))
+            else:
+                made.frame = text_frame(_message(entry, with_position))
+        return made.frame
+
+    def _made(self, entry: Entry, with_position: bool) -> _Made:
         if entry is not self._entry:
-            self._entry, self._with, self._without = entry, None, None
-        if with_position:
-            if self._with is None:
-                self._with = self.event(entry.event, entry.data, entry.binary, str(entry.position))
-            return self._with
-        if self._without is None:
-            self._without = self.event(entry.event, entry.data, entry.binary)
-        return self._without
+            self._entry, self._with, self._without = entry, _Made(), _Made()
+        return self._with if with_position else self._without
+
+
+@dataclass(slots=True)
+class _Made:
+    """What was made of an entry so far."""
+
+    packets: Packets | None = None
+    frame: bytes | None = None
+
+
+def _message(entry: Entry, with_position: bool) -> bytes:
+    """The Engine.IO message of an event without attachment: as `event_packet`'s, put together from bytes."""
+    tail = b',"%d-%d"]' % entry.position if with_position else b"]"
+    return b"42[%b,%b%b" % (orjson.dumps(entry.event), entry.data, tail)

@@ -18,6 +18,7 @@ from socketio import packet
 from app import codec, metrics
 from app.admission import Admission
 from app.auth import BadToken
+from app.engine import Engine
 from app.gate import Gate
 from app.packets import event_packet
 from app.payloads import BadPayload
@@ -43,6 +44,9 @@ class BadPacket(ValueError):
 class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has no types
     """gate: decides who gets in. sessions: the node's sessions."""
 
+    def _engineio_server_class(self) -> type[Engine]:
+        return Engine
+
     def __init__(self, settings: Settings, manager: socketio.AsyncManager, gate: Gate, sessions: NodeSessions) -> None:
         websocket = settings.enable_websocket_support
         super().__init__(
@@ -59,6 +63,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
             logger=settings.websocket_server_logging,
             engineio_logger=settings.websocket_server_engineio_logging,
         )
+        high = settings.marks.written_bytes
+        self.eio.marks = (high, high // 4)
         Payload.max_decode_packets = MAX_POLLED_PACKETS
         self._packet_bytes = settings.max_message_bytes
         self._queue_packets = settings.send_queue_packets

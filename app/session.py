@@ -8,47 +8,15 @@ from typing import Any
 
 from app.auth import Identity
 from app.feed import Feed
-from app.packets import Framer, Packets, question_packet
+from app.packets import Framer, put, question_packet
+from app.sink import Marks, SocketSink
 from registry.pool import Pooled
 from registry.present import Present
 from registry.sessions import Replay
-from streams.entry import Entry, Position
-
-_POLL_S = 0.02
+from streams.entry import Position
 
 ASKED = 100
 """Calls of which a session remembers that it was asked, so that a repeated question is not asked twice."""
-
-
-def put(socket: Any, packets: Packets) -> None:
-    """Hand one event to an Engine.IO socket's send queue, in one piece."""
-    for packet in packets:
-        socket.queue.put_nowait(packet)
-
-
-class SocketSink:
-    """Hands entries to an Engine.IO socket's send queue, whatever its transport is."""
-
-    def __init__(self, socket: Any, framer: Framer, with_positions: bool, limit: int) -> None:
-        self._socket = socket
-        self._framer = framer
-        self._with_positions = with_positions
-        self._limit = limit
-
-    def write(self, entry: Entry) -> None:
-        put(self._socket, self._framer.packets(entry, self._with_positions))
-
-    def is_full(self) -> bool:
-        return bool(self._socket.queue.qsize() >= self._limit)
-
-    async def drained(self) -> None:
-        """Engine.IO's queue has no event for it, so it is looked at every 20 ms while a reader is behind."""
-        while True:
-            if self._socket.closed:
-                raise ConnectionError("the socket is closed")
-            if self._socket.queue.qsize() <= self._limit // 2:
-                return
-            await asyncio.sleep(_POLL_S)
 
 
 class Session:
@@ -64,7 +32,15 @@ class Session:
     """
 
     def __init__(
-        self, sid: str, pid: str, identity: Identity, node: str, socket: Any, framer: Framer, cut: Position, limit: int
+        self,
+        sid: str,
+        pid: str,
+        identity: Identity,
+        node: str,
+        socket: Any,
+        framer: Framer,
+        cut: Position,
+        marks: Marks,
     ) -> None:
         self.sid = sid
         self.pid = pid
@@ -75,7 +51,7 @@ class Session:
         self.pooled = Pooled(sid, identity.user_id, self.connection)
         self.present = Present(self.connection, identity.user_id, identity.name)
         self.editor = Present(self.connection, identity.user_id, identity.name, sid)
-        self.feed = Feed(SocketSink(socket, framer, bool(pid), limit), sid, cut, f"user:{identity.user_id}")
+        self.feed = Feed(SocketSink(socket, framer, bool(pid), marks), sid, cut, f"user:{identity.user_id}")
         self.viewed: set[str] = set()
         self.welcomed = False
         self.ordered: set[str] = set()

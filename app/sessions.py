@@ -17,6 +17,7 @@ from app.hub import HistoryGone, Hub
 from app.packets import Framer
 from app.presence import Attendance
 from app.session import Session
+from app.sink import Marks
 from registry.members import Members
 from registry.sessions import Replay
 from registry.sessions import Sessions as Records
@@ -41,10 +42,10 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """rooms: how many one session may be in. queue: packets that may wait for one socket. binary: see `Framer`."""
+    """rooms: how many one session may be in. marks: when a socket has enough. binary: see `Framer`."""
 
     rooms: int
-    queue: int
+    marks: Marks
     binary: bool = True
 
 
@@ -85,7 +86,7 @@ class NodeSessions:
 
     def make(self, sid: str, pid: str, identity: Identity, socket: Any, cut: Position) -> Session:
         """A session of this node that is on no book yet."""
-        return Session(sid, pid, identity, self.node, socket, self._framer, cut, self._limits.queue)
+        return Session(sid, pid, identity, self.node, socket, self._framer, cut, self._limits.marks)
 
     def register(self, session: Session, rooms: dict[str, Position]) -> None:
         """Put a session on the books and into its rooms. It is not live; `start_feeding` makes it so."""

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 
 from app.calls import DEFAULT_TIMEOUT_S, Patience
+from app.sink import Marks
 from registry.settings import Settings as SharedSettings
 from registry.settings import SettingsError, read
 
@@ -73,6 +74,10 @@ class Settings(SharedSettings):
     send_queue_packets: int = Field(
         1000, ge=10, description="Packets that may wait for one socket; above it the socket is fed from the log."
     )
+    send_queue_bytes: int = Field(1 << 20, ge=1024, description="The same, in bytes.")
+    send_buffer_bytes: int = Field(
+        256 << 10, ge=4096, description="Bytes that may wait in a socket's write buffer; above it, the same."
+    )
     ydoc_binary: bool = Field(True, description="false sends document updates as lists of numbers, not as binary.")
     document_updates_s: float = Field(50, gt=0, description="Updates of documents a second of one socket.")
     document_update_bytes_s: float = Field(256 << 10, gt=0, description="Bytes of those a second of one socket.")
@@ -105,6 +110,11 @@ class Settings(SharedSettings):
     def afterthought_model(self) -> str | None:
         """The model of titles, tags and follow-ups; None: the one that answered."""
         return self.task_model_external or self.task_model
+
+    @property
+    def marks(self) -> Marks:
+        """When a socket has enough."""
+        return Marks(self.send_queue_packets, self.send_queue_bytes, self.send_buffer_bytes)
 
     @property
     def origins(self) -> list[str] | str:

@@ -5,7 +5,7 @@ import uvicorn
 from app.settings import load_settings
 
 APPLICATION = "app.main:app"
-WEBSOCKETS = "websockets-sansio"  # uvicorn's implementation of the WebSocket protocol
+WEBSOCKETS = "app.wire:WebSocketProtocol"
 STOP_S = 5  # how long requests that are under way may take at a stop
 
 
@@ -19,6 +19,7 @@ def serve(host: str | None, port: int | None) -> None:
         loop="uvloop",
         http="httptools",
         ws=WEBSOCKETS,
+        ws_per_message_deflate=False,  # frames that are made once for a whole room cannot be compressed for each socket
         ws_max_size=settings.max_message_bytes + 1,  # one more than we take, so that the refusal is ours, with a reason
         log_level=settings.log_level.lower(),
         access_log=False,

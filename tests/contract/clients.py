@@ -49,6 +49,11 @@ class Listener(ResumingClient):
         return [body["data"]["data"]["content"] for body in self.of("events") if body["data"]["type"] == "message"]
 
     @property
+    def words(self) -> list[str]:
+        """The same as words, for texts that end with a space: however many of them a replay joined to one event."""
+        return "".join(self.contents).split()
+
+    @property
     def positions(self) -> list[Position]:
         """Positions of the durable events, in the order of arrival."""
         return [Position.parse(arguments[-1]) for event, arguments in self.got if event == "events"]

@@ -33,12 +33,12 @@ async def test_a_slow_reader_leaves_live_mode_and_ends_with_everything_while_its
             await asyncio.gather(*appends)
             longest = max(longest, session.socket.queue.qsize())
             left_live = left_live or not session.feed.live
-        await eventually(lambda: len(fast.contents) >= EVENTS, 30)
-        behind = len(slow.contents)
-        await eventually(lambda: len(slow.contents) >= EVENTS or not slow.connected, 60)
+        await eventually(lambda: len(fast.words) >= EVENTS, 30)
+        behind = len(slow.words)
+        await eventually(lambda: len(slow.words) >= EVENTS or not slow.connected, 60)
         expected = [f"{number}," for number in range(EVENTS)]
-        assert [content[: content.index(",") + 1] for content in fast.contents] == expected
-        assert [content[: content.index(",") + 1] for content in slow.contents] == expected
+        assert [content[: content.index(",") + 1] for content in fast.words] == expected
+        assert [content[: content.index(",") + 1] for content in slow.words] == expected
         assert left_live
         assert behind < EVENTS
         assert longest <= 500 + QUEUE  # a page of catching up, above what makes it leave live mode
@@ -48,6 +48,6 @@ async def test_a_slow_reader_leaves_live_mode_and_ends_with_everything_while_its
 
 
 async def _publish(emitter: Emitter, number: int) -> None:
-    text = f"{number},".ljust(BYTES, "x")
+    text = f"{number},".ljust(BYTES, "x") + " "
     body = {"chat_id": "c", "message_id": "m", "data": {"type": "message", "data": {"content": text}}}
     await emitter.publish("user:alice", "events", body, True, None)

@@ -31,8 +31,8 @@ async def test_a_node_that_fell_behind_loses_and_repeats_nothing_and_obeys_the_o
         doomed, moved = Listener(), Listener()
         await doomed.open(node.url, token("doomed"))
         await moved.open(node.url, token("moved"))
-        await api.emit(chat, "message", {"content": "0"})
-        await eventually(lambda: client.contents == ["0"])
+        await api.emit(chat, "message", {"content": "0 "})
+        await eventually(lambda: client.words == ["0"])
 
         proxy.silent = True
         session = next(iter(node.node.sessions.by_user["moved"]))
@@ -41,19 +41,19 @@ async def test_a_node_that_fell_behind_loses_and_repeats_nothing_and_obeys_the_o
             asyncio.create_task(producer.node.orders.enter_room("channel:c", ["moved"])),
         ]
         for number in range(1, 200):
-            await api.emit(chat, "message", {"content": f"{number}"})
+            await api.emit(chat, "message", {"content": f"{number} "})
         await _flood(producer.node)
         await producer.node.emitter.publish("channel:c", "hello", {}, True, None)
-        assert client.contents == ["0"]
+        assert client.words == ["0"]
         proxy.silent = False
 
-        await eventually(lambda: len(client.contents) >= 200, 30)
+        await eventually(lambda: len(client.words) >= 200, 30)
         await eventually(lambda: not doomed.connected)
         await eventually(lambda: moved.of("hello"))
         await asyncio.gather(*orders, return_exceptions=True)  # their barrier may have run out of time
-        await api.emit(chat, "message", {"content": "200"})
-        await eventually(lambda: len(client.contents) >= 201)
-        assert client.contents == [f"{number}" for number in range(201)]
+        await api.emit(chat, "message", {"content": "200 "})
+        await eventually(lambda: len(client.words) >= 201)
+        assert client.words == [f"{number}" for number in range(201)]
         assert client.positions == sorted(set(client.positions))
         assert client.connected
         assert "channel:c" in session.feed.rooms
@@ -73,7 +73,7 @@ async def test_a_node_whose_link_breaks_again_while_it_repairs_lives_on(fleet: F
         await eventually(lambda: client.of("events"))
         proxy.refusing = True
         proxy.cut()
-        await api.emit(chat, "message", {"content": "missed"})
+        await api.emit(chat, "message", {"content": "missed "})
         await _flood(producer.node)
         fallen = asyncio.Event()
         told = node.node.hub.fall_behind
@@ -94,9 +94,9 @@ async def test_a_node_whose_link_breaks_again_while_it_repairs_lives_on(fleet: F
         if not client.connected:  # it was cut off, to resume
             await client.open(node.url, token())
             assert client.recovered
-        await api.emit(chat, "message", {"content": "after"})
-        await eventually(lambda: len(client.contents) >= 2)
-        assert client.contents == ["missed", "after"]
+        await api.emit(chat, "message", {"content": "after "})
+        await eventually(lambda: len(client.words) >= 2)
+        assert client.words == ["missed", "after"]
 
 
 async def _flood(node: Node) -> None:

@@ -30,6 +30,9 @@ from tests.support.valkey import ValkeyServer, free_port
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "a secret of the tests that is long enough"
 DEADLINE_S = 30.0
+PLAIN = "websockets-sansio"
+WEBSOCKETS = os.environ.get("ROOMLOG_TEST_WEBSOCKETS", "app.wire:WebSocketProtocol")
+"""What the tests' nodes serve WebSockets with. PLAIN shows that nothing depends on the fast path."""
 
 
 def token(user_id: str = "alice", **claims: Any) -> str:
@@ -148,7 +151,19 @@ class Fleet:
     async def node(self, **settings: Any) -> Process:
         """A node as a process, ready."""
         port = free_port()
-        node = Process(["-m", "cli.main", "serve", "--port", str(port)], self.env(**settings), port)
+        plain = [
+            "-m",
+            "uvicorn",
+            "app.main:app",
+            "--ws",
+            PLAIN,
+            "--port",
+            str(port),
+            "--timeout-graceful-shutdown",
+            "5",
+        ]
+        serve = ["-m", "cli.main", "serve", "--port", str(port)]
+        node = Process(plain if WEBSOCKETS == PLAIN else serve, self.env(**settings), port)
         self.processes.append(node)
         node.start()
         await node.ready()
@@ -173,9 +188,8 @@ class Fleet:
         )
         app = create_app(given)
         port = free_port()
-        server = uvicorn.Server(
-            uvicorn.Config(app, port=port, ws="websockets-sansio", log_level="warning", timeout_graceful_shutdown=2)
-        )
+        config = uvicorn.Config(app, port=port, ws=WEBSOCKETS, log_level="warning", timeout_graceful_shutdown=2)
+        server = uvicorn.Server(config)
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         serving = asyncio.create_task(server.serve())
         await eventually(lambda: server.started or serving.done(), DEADLINE_S)

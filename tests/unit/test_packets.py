@@ -9,6 +9,7 @@ import pytest
 from engineio.payload import Payload
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.frames import Frame, Opcode
 
 from app.packets import PLACEHOLDER, Framer, event_text, with_base64
 from streams.bus import Signal, _parse, frame
@@ -73,6 +74,21 @@ def test_a_signal_is_read_back_with_its_attachment(data: bytes, binary: bytes) -
 
 def test_what_is_put_behind_a_signal_is_more_of_its_data() -> None:
     assert _parse(frame(Signal("room", "event", b"[")) + b"]") == Signal("room", "event", b"[]")
+
+
+@pytest.mark.parametrize("with_position", [True, False])
+@pytest.mark.parametrize("data", ["{}", '{"content":"' + "Grüße " * 40 + '"}'])
+def test_a_frame_is_what_the_library_would_send(data: str, with_position: bool) -> None:
+    entry = _entry(data.encode(), 'a "name"')
+    (packet,) = Framer().packets(entry, with_position)
+    assert Framer().frame(entry, with_position) == Frame(Opcode.TEXT, packet.encode().encode()).serialize(mask=False)
+
+
+def test_the_frames_of_an_attachment_follow_each_other() -> None:
+    entry, framer = _entry(UPDATE, "e", b"\x00\xff"), Framer()
+    head, attachment = framer.packets(entry, with_position=True)
+    both = [Frame(Opcode.TEXT, head.encode().encode()), Frame(Opcode.BINARY, attachment.encode())]
+    assert framer.frame(entry, with_position=True) == b"".join(one.serialize(mask=False) for one in both)
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
