@@ -55,6 +55,7 @@ from app.server import Server
 from app.session import Session
 from app.sessions import Limits, NodeSessions
 from app.settings import Settings
+from app.shared_chats import SharedChats
 from app.sharing import Sharing
 from app.tasks import Tasks
 from app.users import Users
@@ -169,6 +170,7 @@ class Node:
         manager.wire(self.sessions, self.emitter, self.bus, self.orders, self.asked)
         self.server = Server(settings, manager, self.gate, self.sessions)
         self.chats = Chats(archive, self.reader, self.owners)
+        self.shared_chats = SharedChats(archive, self.reader, self.owners)
         self.sharing = Sharing(self.grants, self.reader, self.emitter, self.orders)
         self.chat_writes = ChatWrites(self.chats, self.owners, self.emitter, self.sharing, self.orders)
         self.document_log = DocumentLog(link, client, settings.fold_due)

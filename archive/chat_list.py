@@ -54,7 +54,7 @@ def touched_chats(changes: Changes) -> frozenset[str]:
     return frozenset(changes.chats) | {chat_id for _user_id, chat_id in changes.rows.get(CHAT_MARKS, {})}
 
 
-_ISOLATED = b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+ISOLATED = b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _POSITION = b"SELECT ms, seq FROM rooms WHERE room = %s"
 _WINDOW = b"""
     SELECT c.id, c.title, c.updated_at, c.created_at, coalesce(k.last_read_at, 0) AS last_read_at,
@@ -76,17 +76,27 @@ _MARKS = b"SELECT user_id, chat_id, last_read_at FROM chat_marks WHERE user_id =
 async def read(connection: AsyncConnection[Any], user_id: str, window: Window, touched: Sequence[str]) -> ChatList:
     """What is stored of one moment."""
     async with connection.transaction():
-        await connection.execute(_ISOLATED)
-        at = await (await connection.execute(_POSITION, [USER_ROOM + user_id])).fetchone()
+        await connection.execute(ISOLATED)
+        at = await position(connection, user_id)
         async with connection.cursor(row_factory=class_row(ChatSummary)) as cursor:
             await cursor.execute(_WINDOW, [user_id, list(touched), window.count, window.offset])
             lines = tuple(await cursor.fetchall())
-        rows = await (await connection.execute(_TOUCHED, [list(touched)])).fetchall()
+        chats = await bare_chats(connection, touched)
         async with connection.cursor(row_factory=class_row(ChatMark)) as cursor:
             marks = await (await cursor.execute(_MARKS, [user_id, list(touched)])).fetchall()
-    position = Position(*at) if at else Position.ZERO
-    chats = {row[0]: _bare(row) for row in rows}
-    return ChatList(user_id, lines, chats, {(m.user_id, m.chat_id): m for m in marks}, position)
+    return ChatList(user_id, lines, chats, {(m.user_id, m.chat_id): m for m in marks}, at)
+
+
+async def position(connection: AsyncConnection[Any], user_id: str) -> Position:
+    """The position that the user's room is folded up to."""
+    at = await (await connection.execute(_POSITION, [USER_ROOM + user_id])).fetchone()
+    return Position(*at) if at else Position.ZERO
+
+
+async def bare_chats(connection: AsyncConnection[Any], chat_ids: Sequence[str]) -> dict[str, StoredChat]:
+    """Chats by id, as their lines need them: of their messages only role and timestamp."""
+    rows = await (await connection.execute(_TOUCHED, [list(chat_ids)])).fetchall()
+    return {row[0]: _bare(row) for row in rows}
 
 
 def _bare(row: tuple[Any, ...]) -> StoredChat:

@@ -85,6 +85,8 @@ def _chat_changes(name: str, payload: JsonObject, position: Position) -> Changes
     data = envelope.get("data")
     if envelope.get("type") == "chat:list" and isinstance(data, dict) and data.get("last_read_at") is not None:
         return chat_marks.mark_changes(name, chat_id, data)
+    if envelope.get("type") == "chat:access":
+        return chat_marks.access_changes(name, chat_id)
     patch = _patch(effect(envelope.get("type"), data), message_id, position.ms // 1000)
     return Changes() if patch is None else Changes({chat_id: patch})
 

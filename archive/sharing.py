@@ -17,6 +17,7 @@ from streams.entry import Position
 PERMISSIONS = ("read", "write")
 MAX_KEY_CHARS = 400  # of a room: with a user's id it still fits one b-tree entry (2,704 bytes)
 
+CHAT_ROOM = "chat:"
 CHAT_GRANTS = "chat:grants"
 NOTE_GRANTS = "note:grants"
 
@@ -40,7 +41,7 @@ def grants_payload(room: str, changes: Mapping[str, str | None]) -> JsonObject:
 
 def chat_grant_changes(_name: str, payload: JsonObject, _position: Position) -> Changes:
     """The changes of a `chat:grants` entry. Raises BadShape."""
-    return _changes(payload, "chat:")
+    return _changes(payload, CHAT_ROOM)
 
 
 def note_grant_changes(name: str, payload: JsonObject, _position: Position) -> Changes:

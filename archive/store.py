@@ -9,15 +9,17 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from archive import chat_list, chat_tags, commit, reads, users
+from archive import chat_list, chat_tags, commit, reads, shared_list, users
 from archive.channel_store import ChannelArchive
 from archive.chat import StoredChat
 from archive.chat_list import ChatList
+from archive.chat_marks import ChatMark
 from archive.commit import CommitResult, RoomFold
 from archive.database import translated
 from archive.document_store import DocumentArchive
 from archive.documents import Keeping
 from archive.note_store import NoteArchive
+from archive.shared_list import SharedOf
 from archive.sharing import Grant
 from archive.tables import Key
 from archive.text import storable
@@ -74,6 +76,17 @@ class Archive:
         """The tags of each of the user's chats that has some."""
         async with self._connection() as connection:
             return await chat_tags.read(connection, storable(user_id))
+
+    async def shared_marks(self, user_id: str) -> tuple[Position, dict[Key, ChatMark]]:
+        """A mark for each chat of another that the user may have access to; as of a position of `user:{user_id}`."""
+        async with self._connection() as connection:
+            return await shared_list.marks(connection, storable(user_id))
+
+    async def shared_of(self, user_id: str, owner: str, chat_ids: Sequence[str]) -> SharedOf:
+        """Those of an owner's chats, and what the user was granted of them."""
+        async with self._connection() as connection:
+            ids = [storable(chat_id) for chat_id in chat_ids]
+            return await shared_list.read(connection, storable(user_id), storable(owner), ids)
 
     async def grants(self, room: str, log: str) -> tuple[Position, dict[Key, Grant]]:
         """The grants of `room`, and the position that `log`, the room that they are folded from, is folded up to."""

@@ -151,6 +151,7 @@ OPERATIONS = (
     Operation("GET", "/api/v1/chats/", chats.listed, None, ("page", "limit")),
     Operation("GET", "/api/v1/chats/all/tags", chat_tags.of_user),
     Operation("GET", "/api/v1/chats/{chat_id}/tags", chat_tags.of_chat, answers=_WRITE[:1]),
+    Operation("GET", "/api/v1/chats/shared-with-me", chat_access.shared_with_me, None, ("page", "limit")),
     Operation("GET", "/api/v1/chats/{chat_id}", chats.read, answers=_WRITE[:1]),
     Operation("POST", "/api/v1/chats/{chat_id}", chats.update, ChatUpdate, _ACK, answers=_FOLD),
     Operation("DELETE", "/api/v1/chats/{chat_id}", chats.delete, None, _ACK, answers=_FOLD),

@@ -264,6 +264,48 @@ async def test_a_deleted_chat_is_gone_everywhere_and_nothing_brings_it_back(flee
         assert (stored.deleted, stored.title, stored.messages) == (True, "", {})
 
 
+async def test_chats_shared_with_a_user_are_listed_with_what_is_unread_before_and_after_the_fold(fleet: Fleet) -> None:
+    async with (
+        two(fleet) as (one, other),
+        calling(one.url, "alice", "carol") as (alice, carol),
+        calling(other.url, "bob") as (bob,),
+        listening(other.url, "bob") as page,
+    ):
+        shared, written, hidden = [await alice.new_chat(f"chat {number}") for number in range(3)]
+        lent, _own = await carol.new_chat("lent"), await bob.new_chat("mine")
+        await share(alice, shared, bob="read", carol="read")
+        await share(alice, written, bob="write")
+        await share(alice, hidden, bob="read")
+        await share(alice, hidden)
+        await share(carol, lent, bob="read")
+        turn = {"a": {"role": "assistant", "timestamp": int(time.time()) - 60}}
+        await alice.emit(shared, "chat:messages", {"messages": turn})
+
+        async def lines() -> dict[str, Any]:
+            found = (await bob.client.get("/api/v1/chats/shared-with-me")).json()
+            assert found == sorted(found, key=lambda line: (-line["updated_at"], line["id"]))
+            paged = [(await bob.client.get(f"/api/v1/chats/shared-with-me?limit=1&page={n}")).json() for n in (1, 2, 3)]
+            assert [line for page in paged for line in page] == found
+            return {line["title"]: line for line in found}
+
+        before = await lines()
+        assert {title: (line["user_id"], line["permission"]) for title, line in before.items()} == {
+            "chat 0": ("alice", "read"),
+            "chat 1": ("alice", "write"),
+            "lent": ("carol", "read"),
+        }
+        assert [before[title]["unread_count"] for title in ("chat 0", "chat 1")] == [1, 0]
+        for room in ("user:bob", "user:alice", "user:carol"):
+            await folded(fleet, one, room)
+            assert await lines() == before
+        assert await page.call("events:chat", {"chat_id": shared, "data": {"type": "last_read_at"}})
+        assert (await lines())["chat 0"]["unread_count"] == 0
+        await alice.client.delete(f"/api/v1/chats/{written}")
+        await share(carol, lent)
+        assert set(await lines()) == {"chat 0"}
+        assert {line["title"] for line in (await bob.client.get("/api/v1/chats/")).json()} == {"mine"}
+
+
 STRANGERS = (
     ("GET", "", None),
     ("POST", "", {"chat": {"title": "mine now"}}),
