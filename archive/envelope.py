@@ -1,4 +1,4 @@
-"""How an event of a message stands in the log: written here, read by the fold and by clients (CONTRACT.md §5)."""
+"""How an event of a message stands in the log: written here, read by the fold and by clients (docs/contract.md §5)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What each type of `events` entry changes: the contract's table, one row per function.
 
-Formats: CONTRACT.md §5, read from Open WebUI's frontend. A type that is not in TYPES changes nothing.
+Formats: docs/contract.md §5, read from Open WebUI's frontend. A type that is not in TYPES changes nothing.
 """
 
 from __future__ import annotations

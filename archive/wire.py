@@ -1,4 +1,4 @@
-"""A chat as clients read it: the form of `GET /api/v1/chats/{id}` (CONTRACT.md §7)."""
+"""A chat as clients read it: the form of `GET /api/v1/chats/{id}` (docs/contract.md §7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which test shows which row of the contract (CONTRACT.md §4-7). `python -m tests.contract.rows` lists the others.
+"""Which test shows which row of the contract (docs/contract.md §4-7). `python -m tests.contract.rows` lists the others.
 
 A row is named as the document spells it. The tests of a row run on two nodes, with the client on the other one than the
 producer, and, where the row is durable, with a cut in the middle; tests behind the first add to that.

@@ -140,7 +140,7 @@ DURABLE = (
         for kind in ("chat:active", "chat:list", "chat:reload", "notification", "chat:access", "a:type:of:tomorrow")
     ),
 )
-"""The table of CONTRACT.md §5, and a type that nobody knows yet."""
+"""The table of docs/contract.md §5, and a type that nobody knows yet."""
 
 SIGNALLED = tuple(sorted(EPHEMERAL_TYPES))
 CALLED = (*CALLS, "request:interaction:done", "execute:something:new")

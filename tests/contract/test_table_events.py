@@ -1,4 +1,4 @@
-"""Rows of the tables of events (CONTRACT.md §4, §5) that no other test has for its subject."""
+"""Rows of the tables of events (docs/contract.md §4, §5) that no other test has for its subject."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What producers call from Python (CONTRACT.md §6): on one node, for pages that are on the other."""
+"""What producers call from Python (docs/contract.md §6): on one node, for pages that are on the other."""
 
 from __future__ import annotations
 

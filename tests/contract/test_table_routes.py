@@ -1,4 +1,4 @@
-"""Rows of the table of routes (CONTRACT.md §7) that no other test has for its subject."""
+"""Rows of the table of routes (docs/contract.md §7) that no other test has for its subject."""
 
 from __future__ import annotations
 
