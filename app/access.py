@@ -10,6 +10,7 @@ from app.channels import Channels
 from app.grants import Grants
 from app.notes import Notes
 from app.unfolded import ChatBusy
+from archive.channel import StoredChannel
 from archive.errors import ArchiveError
 from registry.owners import Owners
 from streams.errors import LogUnavailable
@@ -67,11 +68,14 @@ class Access:
         return "write" if identity.role == "admin" else stored.permission(identity.user_id)
 
     async def _is_member(self, identity: Identity, channel_id: str) -> bool:
+        stored = await self._channel(channel_id)
+        return stored is not None and stored.member(identity.user_id) is not None
+
+    async def _channel(self, channel_id: str) -> StoredChannel | None:
         try:
-            stored = await self._channels.get(channel_id)
+            return await self._channels.get(channel_id)
         except (ArchiveError, ChatBusy) as fault:
             raise LogUnavailable(f"the members of a channel cannot be read: {fault}") from fault
-        return stored is not None and stored.member(identity.user_id) is not None
 
     async def may_read_chat(self, identity: Identity, chat_id: str) -> bool:
         """The owner, admins, and whom the owner gave access."""
@@ -114,5 +118,14 @@ class Access:
         return room.startswith("chat:") and not await self.is_viewer(identity, room)
 
     async def may_list(self, identity: Identity, room: str) -> bool:
-        """Whether the user may read the room's log over HTTP: members, services and admins."""
-        return identity.may_serve or await self.may_read(identity, room)
+        """Whether the user may read the room's log over HTTP: members, services, and admins, unless it is personal."""
+        if identity.role == "service" or await self.may_read(identity, room):
+            return True
+        return identity.role == "admin" and not await self._is_personal(room)
+
+    async def _is_personal(self, room: str) -> bool:
+        kind, _, name = room.partition(":")
+        if kind != "channel":
+            return False
+        stored = await self._channel(name)
+        return stored is not None and stored.channel.is_personal

@@ -104,7 +104,10 @@ class Events:
             if identity.user_id != session.user_id:
                 raise BadToken("the token is another user's")
             self._sessions.with_identity(session, identity)
-        await self._channels.join_all(session)
+        try:
+            await self._channels.join_all(session)
+        except TooManyRooms as fault:  # it is in as many as it may be in, and who it is has an answer
+            _complain(session, str(fault))
         return {"id": session.user_id, "name": session.identity.name}
 
     async def join_channels(self, session: Session, payload: Any) -> None:

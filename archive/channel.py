@@ -32,6 +32,11 @@ class Channel:
     updated_at: int = 0
     deleted: bool = False
 
+    @property
+    def is_personal(self) -> bool:
+        """Direct messages and groups: for their members alone, not for admins either, as Open WebUI has it."""
+        return self.kind in ("dm", "group")
+
 
 @dataclass(frozen=True, slots=True)
 class Member:

@@ -45,9 +45,10 @@ _ISOLATED = b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _POSITION = b"SELECT ms, seq FROM rooms WHERE room = %s"
 _WINDOW = f"""
     SELECT {_columns(MESSAGES, "m")} FROM channel_messages m
-    WHERE m.channel_id = %s AND {{thread}} AND m.user_id <> '' AND NOT m.deleted AND NOT m.id = ANY(%s)
+    WHERE m.channel_id = %s AND {{of}} AND m.user_id <> '' AND NOT m.deleted AND NOT m.id = ANY(%s)
     ORDER BY m.created_at DESC, m.id COLLATE "C" DESC OFFSET %s LIMIT %s
 """
+_OF_CHANNEL, _OF_THREAD, _PINNED = "m.parent_id IS NULL", "m.parent_id = %s", "m.is_pinned"
 _BY_ID = f"SELECT {_columns(MESSAGES, 'm')} FROM channel_messages m WHERE channel_id = %s AND id = ANY(%s)".encode()
 _REACTIONS = f"""
     SELECT {_columns(REACTIONS, "r")} FROM channel_reactions r WHERE channel_id = %s AND message_id = ANY(%s)
@@ -139,10 +140,13 @@ async def messages(connection: AsyncConnection[Any], select: Select) -> MessageV
 
 
 async def _window(connection: AsyncConnection[Any], select: Select) -> list[ChannelMessage]:
-    thread = "m.parent_id IS NULL" if select.parent_id is None else "m.parent_id = %s"
-    parents = [] if select.parent_id is None else [select.parent_id]
+    of, parents = _OF_CHANNEL, []
+    if select.pinned:
+        of = _PINNED
+    elif select.parent_id is not None:
+        of, parents = _OF_THREAD, [select.parent_id]
     args = [select.channel_id, *parents, list(select.touched), select.offset, select.count]
-    return await _rows(connection, ChannelMessage, _WINDOW.format(thread=thread).encode(), args)
+    return await _rows(connection, ChannelMessage, _WINDOW.format(of=of).encode(), args)
 
 
 async def _rows(connection: AsyncConnection[Any], kind: type[T], query: bytes, args: Sequence[Any]) -> list[T]:

@@ -18,6 +18,7 @@ class Select:
 
     touched: ids whose rows are read one by one, and left out of windows and counts: the tail may change them.
     skip, limit: a window of the messages of `parent_id`'s thread (None: of the channel itself), the newest first.
+    pinned: of those that are pinned instead, wherever they are.
     """
 
     channel_id: str
@@ -25,6 +26,11 @@ class Select:
     parent_id: str | None = None
     skip: int = 0
     limit: int = 0
+    pinned: bool = False
+
+    def takes(self, message: ChannelMessage) -> bool:
+        """Whether a message belongs to what the window is of."""
+        return message.is_pinned if self.pinned else message.parent_id == self.parent_id
 
     @property
     def offset(self) -> int:
@@ -76,7 +82,7 @@ class MessageView:
     def page(self) -> list[ChannelMessage]:
         """The window's messages, the newest first, touched ones in their places."""
         window = [self.rows[key] for key in self.window]
-        touched = [m for m in self._touched() if m.parent_id == self.select.parent_id]
+        touched = [m for m in self._touched() if self.select.takes(m)]
         offset = self.select.offset
         if offset and not window:
             return []

@@ -23,6 +23,9 @@ from archive.shapes import JsonObject
 
 B = TypeVar("B", bound=BaseModel)
 
+PINNED = 20
+"""Pinned messages of one page, as Open WebUI has it."""
+
 
 class Nothing(BaseModel):
     """No body."""
@@ -42,6 +45,15 @@ async def page(request: Request) -> Response:
     node, identity = node_of(request), await identify(request)
     stored = await readable(request, node, identity)
     view = await node.channels.view(_window(request, stored, None))
+    return _listed(view, view.page())
+
+
+async def pinned(request: Request) -> Response:
+    """A channel's pinned messages, those of threads too, the newest first."""
+    node, identity = node_of(request), await identify(request)
+    stored = await readable(request, node, identity)
+    skip = (number(request, "page", 1, 1, 1_000_000) - 1) * PINNED
+    view = await node.channels.view(Select(stored.channel.id, skip=skip, limit=PINNED, pinned=True))
     return _listed(view, view.page())
 
 

@@ -35,19 +35,22 @@ def may_manage(identity: Identity, stored: StoredChannel) -> bool:
 
 
 async def readable(request: Request, node: Node, identity: Identity) -> StoredChannel:
-    """The path's channel, for its members and admins. Raises ApiError 404."""
+    """The path's channel, for its members, and for admins unless it is personal. Raises ApiError 404."""
     channel_id: str = request.path_params["channel_id"]
     stored = await node.channels.get(channel_id)
-    if stored is None or not (stored.member(identity.user_id) or identity.role == "admin"):
+    as_admin = identity.role == "admin" and stored is not None and not stored.channel.is_personal
+    if stored is None or not (stored.member(identity.user_id) or as_admin):
         raise unknown(channel_id)
     return stored
 
 
 async def writable(request: Request, node: Node, identity: Identity) -> StoredChannel:
-    """The path's channel, for those who may post: members, services and admins. Raises ApiError 404."""
+    """The path's channel, for those who may post: its readers, and services. Raises ApiError 404."""
+    if identity.role != "service":
+        return await readable(request, node, identity)
     channel_id: str = request.path_params["channel_id"]
     stored = await node.channels.get(channel_id)
-    if stored is None or not (stored.member(identity.user_id) or identity.may_serve):
+    if stored is None:
         raise unknown(channel_id)
     return stored
 

@@ -128,6 +128,7 @@ CHANNELS = (
     Operation("DELETE", _CHANNEL + "/webhooks/{webhook_id}/delete", channels.remove_webhook, None, _ACK, answers=_OURS),
     Operation("GET", _CHANNEL + "/messages", channel_messages.page, None, _PAGE, answers=_SEEN),
     Operation("POST", _CHANNEL + "/messages/post", channel_messages.post, NewMessage, _ACK, _ONCE, answers=_WRITTEN),
+    Operation("GET", _CHANNEL + "/messages/pinned", channel_messages.pinned, None, ("page",), answers=_SEEN),
     Operation("GET", _MESSAGE, channel_messages.read, answers=_SEEN),
     Operation("GET", _MESSAGE + "/thread", channel_messages.thread, None, _PAGE, answers=_SEEN),
     Operation("POST", _MESSAGE + "/update", channel_messages.update, MessageUpdate, _ACK, answers=_OURS),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -112,6 +112,43 @@ async def test_an_admin_manages_a_channel_without_being_in_it(fleet: Fleet) -> N
         async with listening(it.two, "root", role="admin") as root:
             await it.alice.say(it.channel, "hello")
             assert root.got == []
+
+
+@pytest.mark.parametrize("kind", ["dm", "group"])
+async def test_an_admin_does_not_see_what_is_personal(fleet: Fleet, kind: str) -> None:
+    async with scene(fleet) as it:
+        made = await it.alice.send("POST", "/create", {"name": "us", "type": kind, "user_ids": ["bob"]})
+        message = await it.alice.say(made["id"], "secret words")
+        own = replace(it, channel=made["id"], message=message["id"])
+        for method, path in PATHS:
+            answer = await own.ask(method, path, "root", role="admin")
+            assert answer.status_code == 404, (method, path, answer.text)
+            assert "secret" not in answer.text
+        async with httpx.AsyncClient(base_url=it.two.url, trust_env=False) as client:
+            for end in ("events", "events/stream"):
+                path = f"/api/v1/rooms/channel:{made['id']}/{end}"
+                answer = await client.get(path, headers=bearer("root", role="admin"))
+                assert answer.status_code == 404
+            listed = await client.get(
+                f"/api/v1/rooms/channel:{it.channel}/events", headers=bearer("root", role="admin")
+            )
+            assert listed.status_code == 200
+        assert await it.alice.contents(made["id"]) == ["secret words"]
+
+
+async def test_who_is_in_more_channels_than_a_session_may_be_in_is_told_and_joins_what_fits(fleet: Fleet) -> None:
+    async with fleet.inside(session_rooms=3) as one:
+        alice = ChannelApi(one.url, "alice")
+        for number in range(4):
+            await alice.create(name=f"channel {number}")
+        async with listening(one, "alice") as ear:
+            errors: list[Any] = []
+            ear.client.on("error", errors.append)
+            assert await ear.client.call("user-join", {}) == {"id": "alice", "name": "Alice"}
+            assert len(one.node.sessions.by_sid[ear.client.get_sid()].feed.rooms) == 3
+            await eventually(lambda: errors)
+            assert errors[-1] == {"message": "a session may be in 3 rooms"}
+        await alice.aclose()
 
 
 async def test_events_of_a_stranger_are_refused_and_reach_nobody(fleet: Fleet) -> None:

@@ -140,6 +140,29 @@ async def test_what_is_folded_is_what_was_shown_before(fleet: Fleet, archive: Ar
         assert before[1][1]["reactions"][0]["count"] == 2
 
 
+async def test_pinned_messages_are_listed_by_pages_before_and_after_the_fold(fleet: Fleet, archive: Archive) -> None:
+    async with scene(fleet) as it:
+        said = [(await it.alice.say(it.channel, str(number)))["id"] for number in range(24)]
+        reply = (await it.bob.say(it.channel, "reply", parent_id=said[0]))["id"]
+        for message in (*said, reply):
+            await it.bob.send("POST", f"/{it.channel}/messages/{message}/pin", {"is_pinned": True})
+        for message in said[:2]:
+            await it.alice.send("POST", f"/{it.channel}/messages/{message}/pin", {"is_pinned": False})
+        await it.alice.send("DELETE", f"/{it.channel}/messages/{said[2]}/delete")
+        expected = ["reply", *(str(number) for number in range(23, 2, -1))]
+
+        async def pages() -> list[list[str]]:
+            found = [await it.bob.send("GET", f"/{it.channel}/messages/pinned?page={page}") for page in (1, 2, 3)]
+            return [[message["content"] for message in page] for page in found]
+
+        assert await pages() == [expected[:20], expected[20:], []]
+        async with worker(fleet, archive):
+            await it.alice.send("POST", f"/{it.channel}/update?ack=sql", {"is_private": True})
+        assert await pages() == [expected[:20], expected[20:], []]
+        await it.alice.send("POST", f"/{it.channel}/messages/{said[23]}/pin", {"is_pinned": False})
+        assert await pages() == [[expected[0], *expected[2:21]], expected[21:], []]
+
+
 async def test_an_idempotency_key_posts_once_and_answers_the_same_message(fleet: Fleet) -> None:
     async with scene(fleet) as it:
         key = {"Idempotency-Key": "k1"}

@@ -185,6 +185,15 @@ async def test_a_burst_of_appends_to_a_silent_redis_fails_in_bounded_time(
         assert took < 15
 
 
+@pytest.mark.parametrize("role", ["service", "admin"])
+@pytest.mark.parametrize("room", ["system:control", "direct:x", "nonsense", "user"])
+async def test_rooms_that_are_no_clients_business_are_read_by_nobody(fleet: Fleet, role: str, room: str) -> None:
+    async with fleet.inside() as node, calling(node.url, "pipeline", role=role) as api:
+        for end in ("events", "events/stream"):
+            assert (await api.client.get(f"/api/v1/rooms/{room}/{end}")).status_code == 404
+        assert (await api.client.get("/api/v1/rooms/user:alice/events")).status_code == 200
+
+
 async def test_what_is_shown_at_once_is_what_is_read_later_also_where_it_held_nul(fleet: Fleet) -> None:
     fleet.worker()
     async with fleet.inside() as node, calling(node.url) as api, listening(node.url) as page:
