@@ -12,11 +12,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from app.question import STAYING_TYPES, Patience, Question
 from registry.calls import CallRecords, CallState
 from registry.pool import Pool, Pooled
 from streams.bus import Bus, Signal
@@ -44,75 +44,8 @@ FOLLOW_S = 60.0
 SAME_TAB_S = 5.0
 """How long a session that dropped is waited for before a tab that was open all the time is asked instead."""
 
-DEFAULT_TIMEOUT_S = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long answers are waited for, in seconds: default_s by default, of a person as long as the caller asks for,
-    within shortest_s and longest_s.
-    """
-
-    default_s: float = DEFAULT_TIMEOUT_S
-    shortest_s: float = 60.0
-    longest_s: float = 240.0
-
-
-INPUT_TYPES = frozenset({"confirmation", "input", "request:elicitation", "request:user_input"})
-"""Calls that a person answers: `timeout_ms` in their data counts, within bounds."""
-
-STAYING_TYPES = frozenset({"request:chat:completion"})
-"""Calls that make sense to the asked session only: its id is in what it has to send back."""
-
-DONE = "request:interaction:done"
-
 GONE = {"error": "Client session disconnected."}
 SILENT = {"error": "The client did not answer in time."}
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked of whom. sid: the asking user's own session. wait_s: how long, if not as the settings say.
-
-    once: asked on one connection only; when that is lost without an answer, the answer is `GONE`.
-    """
-
-    user_id: str
-    sid: str
-    chat_id: str | None
-    message_id: str | None
-    kind: str
-    data: Any
-    wait_s: float | None = None
-    once: bool = False
-
-    def timeout_s(self, patience: Patience) -> float:
-        """How long the answer is waited for."""
-        if self.wait_s is not None:
-            return self.wait_s
-        asked_ms = self.data.get("timeout_ms") if isinstance(self.data, dict) else None
-        if self.kind in INPUT_TYPES and isinstance(asked_ms, int | float):
-            return min(max(asked_ms / 1000, patience.shortest_s), patience.longest_s)
-        return patience.default_s
-
-    def withdrawal(self, number: int) -> Signal:
-        """What takes the question off all of the user's pages."""
-        return Signal(f"user:{self.user_id}", "events", self.body(DONE, {"interaction_id": str(number)}))
-
-    def asking(self, sid: str, number: int) -> bytes:
-        """The question as a session is asked it. Data that names the session that was meant first name this one: pages
-        answer `execute:python` and the like only to their own socket's id."""
-        data = self.data
-        if isinstance(data, dict):
-            named = {"session_id": sid} if data.get("session_id") == self.sid else {}
-            data = data | named | {"interaction_id": str(number)}
-        return self.body(self.kind, data)
-
-    def body(self, kind: str, data: Any) -> bytes:
-        """An `events` envelope for this chat and message."""
-        return orjson.dumps(
-            {"chat_id": self.chat_id, "message_id": self.message_id, "data": {"type": kind, "data": data}}
-        )
 
 
 class Calls:

@@ -17,9 +17,10 @@ from typing import Any
 
 import orjson
 
-from app.calls import DEFAULT_TIMEOUT_S, GONE, Calls, Question
+from app.calls import GONE, Calls
 from app.follow import Follower
 from app.hub import Hub
+from app.question import DEFAULT_TIMEOUT_S, Question
 from registry.directs import DIRECT_TTL_S, Directs
 from registry.pool import Pool
 from streams.ending import end
@@ -29,6 +30,9 @@ from streams.keys import direct_room
 log = logging.getLogger("roomlog.direct")
 
 WATCH_S = 1.0
+
+TRIES = 3
+"""How often a page is asked that loses its link before it has answered: each may cost its user a completion."""
 
 
 class DirectFailed(Exception):
@@ -108,8 +112,7 @@ class Direct:
         Raises DirectFailed when the page is not there, refuses, or is silent, and LogUnavailable. Leaves nothing
         behind.
         """
-        deadline = asyncio.get_running_loop().time() + self._away_s
-        while True:
+        for _ in range(TRIES):
             async with self._channel(page) as (channel, completion):
                 answer = await self._ask(page, channel, form_data, model)
                 if answer != GONE:
@@ -117,7 +120,8 @@ class Direct:
                     if completion.whole is not None or await self._connection(page) == completion.connection:
                         yield completion
                         return
-            await self._back(page, deadline)
+            await self._back(page)
+        raise DirectFailed(GONE["error"])
 
     @asynccontextmanager
     async def _channel(self, page: Page) -> AsyncIterator[tuple[str, DirectCompletion]]:
@@ -160,9 +164,10 @@ class Direct:
         )
         return await self._calls.call(question)
 
-    async def _back(self, page: Page, deadline: float) -> None:
+    async def _back(self, page: Page) -> None:
         """Wait until the asking session is back. It is asked anew then, on a new channel: whether it had begun is not
         known, and two answers on one channel would mix. Raises DirectFailed."""
+        deadline = asyncio.get_running_loop().time() + self._away_s
         while asyncio.get_running_loop().time() < deadline:
             session = await self._pool.find(page.session_id)
             if session is not None and session.user_id == page.user_id:

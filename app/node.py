@@ -23,6 +23,7 @@ from app.channels import Channels
 from app.chat_socket import ChatSocket
 from app.chat_writes import ChatWrites
 from app.chats import Chats
+from app.completions.providers import Providers
 from app.completions.service import Completions
 from app.direct import Direct
 from app.direct_lines import DirectLines
@@ -188,7 +189,8 @@ class Node:
             self.gate, self.sessions, self.users, self.usage, on_channels, on_chats, lines, self.documents
         )
         on_events.register(self.server)
-        self.completions = Completions(settings, self.emitter, self.tasks, self.direct)
+        self.providers = Providers(settings, self.direct)
+        self.completions = Completions(settings, self.emitter, self.tasks)
         self.folded = FoldedWaiter(self.rooms)
         self.health = Health(self, client)
         self._tasks: asyncio.TaskGroup | None = None
@@ -258,7 +260,7 @@ class Node:
 
     async def _stop(self, loops: list[asyncio.Task[None]]) -> None:
         await self.tasks.aclose()
-        await self.completions.aclose()
+        await self.providers.aclose()
         await self.appender.drain()
         with contextlib.suppress(LogUnavailable):
             await self.nodes.leave(self.name)

@@ -16,10 +16,11 @@ from typing import Any
 
 import orjson
 
-from app.calls import ANSWERED, Calls, Patience, Question
+from app.calls import ANSWERED, Calls
 from app.emitter import Emitter, Target
 from app.orders import Orders
 from app.own_session import check_own_session
+from app.question import Patience, Question
 from registry.calls import CallRecords
 from registry.moves import Moves
 from registry.nodes import Nodes

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from app.calls import DEFAULT_TIMEOUT_S, Patience
+from app.question import DEFAULT_TIMEOUT_S, Patience
 from app.sink import Marks
 from registry.settings import Settings as SharedSettings
 from registry.settings import SettingsError, read

@@ -4,34 +4,59 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
 
 from app import metrics
-from app.completions.afterthoughts import ANSWER_CHARS, Afterthought, Unreadable, read
+from app.completions.afterthoughts import (
+    ANSWER_CHARS,
+    FOLLOW_UPS,
+    TAGS,
+    TITLE,
+    Afterthought,
+    Unreadable,
+    read,
+    request_for,
+    wanted,
+)
 from app.completions.pieces import ProviderError, Text
+from app.completions.request import CompletionRequest
 from app.completions.upstream import Upstream
 from app.emitter import Emitter, Target
+from app.settings import Settings
 from streams.errors import LogError
 
 log = logging.getLogger("roomlog.completions")
 
 
+def enabled(settings: Settings) -> frozenset[Afterthought]:
+    """The afterthoughts that the settings allow."""
+    switches = {
+        TITLE: settings.enable_title_generation,
+        TAGS: settings.enable_tags_generation,
+        FOLLOW_UPS: settings.enable_follow_up_generation,
+    }
+    return frozenset(thought for thought, on in switches.items() if on)
+
+
 class Background:
-    """limit_s: how long one afterthought may take. Stopped by cancelling, as the answer is."""
+    """Makes them, one at a time, and none for longer than the settings allow. Stopped by cancelling, as the answer."""
 
-    def __init__(self, emitter: Emitter, limit_s: float) -> None:
+    def __init__(self, settings: Settings, emitter: Emitter) -> None:
         self._emitter = emitter
-        self._limit_s = limit_s
+        self._enabled = enabled(settings)
+        self._model = settings.afterthought_model
+        self._limit_s = settings.afterthought_s
 
-    async def think(
-        self, upstream: Upstream, target: Target, requests: Sequence[tuple[Afterthought, dict[str, Any]]]
-    ) -> None:
-        """Have these made, and tell them. One that fails is logged and counted, and changes nothing for the user."""
-        for thought, request in requests:
-            outcome = await self._outcome(upstream, target, thought, request)
-            metrics.AFTERTHOUGHTS.labels(thought.field, outcome).inc()
+    async def think(self, upstream: Upstream, target: Target, request: CompletionRequest, answer: str) -> None:
+        """Have made what the request asks for, and tell it. What fails is logged and counted, and changes nothing for
+        the user."""
+        model = self._model if self._model and request.direct_model is None else request.model
+        for thought in wanted(request.background_tasks) if answer else ():
+            if thought in self._enabled:
+                asked = request_for(thought, model, request.messages, answer)
+                outcome = await self._outcome(upstream, target, thought, asked)
+                metrics.AFTERTHOUGHTS.labels(thought.field, outcome).inc()
 
     async def _outcome(self, upstream: Upstream, target: Target, thought: Afterthought, request: dict[str, Any]) -> str:
         """How it went, in a word for the metrics."""

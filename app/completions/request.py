@@ -52,14 +52,14 @@ class CompletionRequest(BaseModel):
 
     @model_validator(mode="after")
     def _has_a_browser(self) -> CompletionRequest:
-        if self.is_direct and not self.session_id:
+        if self.direct_model is not None and not self.session_id:
             raise ValueError("session_id is needed: the model is one of the browser's own (model_item.direct)")
         return self
 
     @property
-    def is_direct(self) -> bool:
-        """Whether the model is one that the asking user's browser reaches, and not the node."""
-        return self.model_item is not None and self.model_item.get("direct") is True
+    def direct_model(self) -> dict[str, Any] | None:
+        """The model as the page has it, when the asking user's browser reaches it and not the node."""
+        return self.model_item if self.model_item is not None and self.model_item.get("direct") is True else None
 
     def for_provider(self) -> dict[str, Any]:
         """The request as the provider gets it."""

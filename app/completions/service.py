@@ -5,20 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from collections.abc import Coroutine
 from contextlib import aclosing
 from typing import Any
 
 from app import metrics
-from app.completions.afterthoughts import FOLLOW_UPS, TAGS, TITLE, Afterthought, request_for, wanted
 from app.completions.background import Background
-from app.completions.browser import Browser
-from app.completions.echo import Echo
 from app.completions.gathered import gathered
 from app.completions.pieces import ProviderError
 from app.completions.request import CompletionRequest
 from app.completions.run import Run
-from app.completions.upstream import OpenAi, Upstream
-from app.direct import Direct, Page
+from app.completions.upstream import Upstream
 from app.emitter import Emitter
 from app.settings import Settings
 from app.tasks import Tasks, Unclosed
@@ -38,46 +35,15 @@ class TooBusy(Exception):
     """This node streams as many completions as it may. Try again later, or another node."""
 
 
-def upstream_of(settings: Settings) -> Upstream:
-    """The provider that the settings name."""
-    if settings.openai_api_base_url is None:
-        return Echo(settings.echo_words_s)
-    key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
-    idle_s, connect_s = settings.completion_idle_s, settings.completion_connect_s
-    return OpenAi(settings.openai_api_base_url, key, idle_s, connect_s, settings.completion_tasks)
-
-
-def enabled(settings: Settings) -> frozenset[Afterthought]:
-    """The afterthoughts that the settings allow."""
-    switches = {
-        TITLE: settings.enable_title_generation,
-        TAGS: settings.enable_tags_generation,
-        FOLLOW_UPS: settings.enable_follow_up_generation,
-    }
-    return frozenset(thought for thought, on in switches.items() if on)
-
-
 class Completions:
     """Starts completions as tasks of this node."""
 
-    def __init__(self, settings: Settings, emitter: Emitter, tasks: Tasks, direct: Direct) -> None:
-        self._upstream = upstream_of(settings)
+    def __init__(self, settings: Settings, emitter: Emitter, tasks: Tasks) -> None:
         self._emitter = emitter
         self._tasks = tasks
-        self._direct = direct
-        self._background = Background(emitter, settings.afterthought_s)
-        self._enabled = enabled(settings)
-        self._afterthought_model = settings.afterthought_model
+        self._background = Background(settings, emitter)
         self._limit = settings.completion_tasks
         self._running = 0
-
-    def upstream_for(self, asker: str, request: CompletionRequest) -> Upstream:
-        """Where a request's answer comes from: this node's provider, or the asking user's own browser."""
-        if not request.is_direct:
-            return self._upstream
-        assert request.session_id is not None, "a request for a browser names it"
-        assert request.model_item is not None
-        return Browser(self._direct, Page(asker, request.session_id, request.chat_id, request.id), request.model_item)
 
     async def start(
         self, owner: str, chat_id: str, message_id: str, request: CompletionRequest, upstream: Upstream
@@ -106,7 +72,7 @@ class Completions:
             if await self._began(run, request, begun):
                 outcome = await self._stream(run, request, upstream)
             if outcome == "done":
-                await self._background.think(upstream, run.target, self._afterthoughts(run, request))
+                await self._background.think(upstream, run.target, request, run.text)
         except asyncio.CancelledError:
             outcome = "done" if outcome == "done" else "cancelled"
             raise
@@ -129,14 +95,6 @@ class Completions:
             begun.set_result(None)
         return True
 
-    def _afterthoughts(self, run: Run, request: CompletionRequest) -> list[tuple[Afterthought, dict[str, Any]]]:
-        """What is to be made of the answer besides, with the requests for it. A browser knows its own model only."""
-        if not run.text:
-            return []
-        model = request.model if request.is_direct else self._afterthought_model or request.model
-        thoughts = [thought for thought in wanted(request.background_tasks) if thought in self._enabled]
-        return [(thought, request_for(thought, model, request.messages, run.text)) for thought in thoughts]
-
     async def _stream(self, run: Run, request: CompletionRequest, upstream: Upstream) -> str:
         """Write the answer until it ends; returns how, in a word for the metrics."""
         try:
@@ -152,32 +110,24 @@ class Completions:
             raise
         except ProviderError as fault:
             log.info("a completion failed: %s", fault)
-            await self._close_failed(run, str(fault))
+            await self._close(run, run.failed(str(fault)))
             return "provider_error"
         except Fenced:
             log.info("a run of message %s ended: a newer one began", run.remains.message_id)
             return "replaced"
         except LogError as fault:
-            await self._close_failed(run, f"The answer could not be kept: {fault}.")
+            await self._close(run, run.failed(f"The answer could not be kept: {fault}."))
             return "log_error"
         return "done"
 
-    async def _close_failed(self, run: Run, reason: str) -> None:
+    async def _close(self, run: Run, closing: Coroutine[Any, Any, None]) -> None:
+        """Have the run's message closed. Raises Unclosed when the log does not take it."""
         try:
-            await run.failed(reason)
+            await closing
         except Fenced:
             log.info("a run of message %s was closed by somebody else", run.remains.message_id)
         except LogError as fault:
             raise Unclosed(f"its message is left to the workers to close: {fault}") from fault
 
     async def _close_cancelled(self, run: Run) -> None:
-        try:
-            await run.cancelled(interrupted=self._tasks.is_interrupted())
-        except Fenced:
-            log.info("a run of message %s was closed by somebody else", run.remains.message_id)
-        except LogError as fault:
-            raise Unclosed(f"its message is left to the workers to close: {fault}") from fault
-
-    async def aclose(self) -> None:
-        """Close the connections to the provider. May be called twice."""
-        await self._upstream.aclose()
+        await self._close(run, run.cancelled(interrupted=self._tasks.is_interrupted()))

@@ -26,7 +26,7 @@ async def complete(request: Request) -> Response:
     node, identity = node_of(request), await identify(request)
     body = await read_body(request, CompletionRequest)
     await check_own_session(node.pool, identity.user_id, body.session_id)
-    upstream = node.completions.upstream_for(identity.user_id, body)
+    upstream = node.providers.of(identity.user_id, body)
     if body.chat_id is None:
         return await _plain(upstream, body)
     owner = await _owner(node, identity, body.chat_id)

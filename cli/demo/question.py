@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from app.calls import DONE
 from app.producer import producer
+from app.question import DONE
 from app.settings import Settings
 from cli.demo.conversation import Conversation, Ledger
 from cli.demo.front import Front

@@ -14,6 +14,7 @@ from app.direct import DirectCompletion, DirectFailed, Page
 from app.direct_lines import LINE_BYTES
 from tests.support.nodes import Fleet, LocalNode, eventually
 from tests.support.people import Person, people
+from tests.support.proxy import proxy_to
 
 
 def page(person: Person) -> Page:
@@ -219,6 +220,70 @@ async def test_a_session_that_drops_before_it_answers_is_asked_anew_on_another_c
         first, second = (body["data"]["data"]["channel"] for body in alice.asked)
         assert first != second
         assert await direct_keys(one) == []
+
+
+async def test_a_page_that_answers_on_another_link_than_it_was_asked_on_is_asked_anew(fleet: Fleet) -> None:
+    """Lines that it may have sent on the first link are not known, so they are not waited for."""
+    async with fleet.inside() as one, fleet.inside() as two, people(Person("alice")) as (alice,):
+        await alice.at(two.url)
+        asked = asyncio.Event()
+
+        async def never(_body: Any) -> None:
+            asked.set()
+            await asyncio.Event().wait()
+
+        async def send(channel: str) -> None:
+            await alice.emit(channel, "whole")
+            await alice.emit(channel, {"done": True})
+
+        alice.answers["request:chat:completion"] = never
+
+        async def complete() -> list[str]:
+            async with one.node.direct.complete(page(alice), {}, {}) as completion:
+                return await read(completion)
+
+        completing = asyncio.create_task(complete())
+        await asked.wait()
+        number = alice.asked[0]["data"]["data"]["interaction_id"]
+        await alice.vanish()
+        streaming(alice, send)
+        await alice.at(one.url)
+        await alice.eio.send(f'3{number}[{{"status":true}}]')
+        assert await asyncio.wait_for(completing, 20) == ["whole"]
+        first, second = (body["data"]["data"]["channel"] for body in alice.asked)
+        assert first != second
+        assert await direct_keys(one) == []
+
+
+async def test_a_line_that_could_not_be_appended_is_told_behind_it(fleet: Fleet) -> None:
+    async with proxy_to(int(fleet.redis_url.rpartition(":")[2])) as proxy:
+        behind = replace(fleet, redis_url=f"redis://127.0.0.1:{proxy.port}", processes=fleet.processes)
+        async with fleet.inside() as one, behind.inside() as two, people(Person("alice")) as (alice,):
+            await alice.at(two.url)
+
+            async def send(channel: str) -> None:
+                await alice.emit(channel, "1")
+
+            streaming(alice, send)
+            async with (
+                one.node.direct.complete(page(alice), {}, {}) as completion,
+                aclosing(completion.lines()) as lines,
+            ):
+                assert await anext(lines) == "1"
+                channel = alice.asked[0]["data"]["data"]["channel"]
+                proxy.refusing = True
+                proxy.cut()
+                assert await alice.call(channel, "2") is not True
+                proxy.refusing = False
+                reading = asyncio.ensure_future(anext(lines))
+
+                async def told() -> bool:
+                    await alice.call(channel, "3")
+                    return reading.done()
+
+                await eventually(told, 30)
+                with pytest.raises(DirectFailed, match="lost on their way"):
+                    await reading
 
 
 async def test_another_users_session_does_no_completion(fleet: Fleet) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.calls import Patience, Question
+from app.question import Patience, Question
 
 
 @pytest.mark.parametrize(
