@@ -10,14 +10,10 @@ import asyncio
 import json
 import signal
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import psycopg
 import pytest
-from psycopg import sql
 
 from archive import Archive
 from streams.append import Appender, NewEntry
@@ -28,6 +24,7 @@ from streams.link import Client, Link
 from tests.support.nodes import DEADLINE_S, Fleet, Process, eventually
 from tests.support.postgres import Postgres
 from tests.support.proxy import proxy_to
+from tests.support.stalls import away, held, worker_waits
 from tests.support.valkey import ValkeyServer, free_port, running_appender
 
 ROOM = "user:owner"
@@ -81,26 +78,6 @@ def sight(link: Link, archive: Archive) -> Sight:
     return Sight(link, link.client(), archive)
 
 
-@asynccontextmanager
-async def held_commit(database_url: str) -> AsyncIterator[None]:
-    """No worker can store a message inside; it waits within its transaction, the positions already moved."""
-    async with await psycopg.AsyncConnection.connect(database_url) as holder:
-        await holder.execute(b"LOCK TABLE messages IN EXCLUSIVE MODE")
-        yield
-        await holder.rollback()
-
-
-async def worker_waits(database_url: str) -> None:
-    """Wait until a worker stands before the lock."""
-    query = b"SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-
-        async def waits() -> bool:
-            return bool(await (await connection.execute(query)).fetchall())
-
-        await eventually(waits, DEADLINE_S)
-
-
 async def exit_code(worker: Process) -> int:
     """Wait until the worker has ended by itself."""
     assert worker.process is not None
@@ -116,7 +93,7 @@ async def test_killed_between_commit_and_acknowledgement_nothing_is_folded_twice
 ) -> None:
     async with proxy_to(valkey.port) as proxy:
         cut_off = replace(fleet, redis_url=f"redis://127.0.0.1:{proxy.port}")
-        async with held_commit(database_url):
+        async with held(database_url, "messages"):
             worker = cut_off.worker(**FAST)
             position = (await appender.append(delta("once"))).position
             await worker_waits(database_url)
@@ -133,7 +110,7 @@ async def test_killed_between_commit_and_acknowledgement_nothing_is_folded_twice
 async def test_killed_before_the_commit_nothing_is_missing(
     fleet: Fleet, database_url: str, sight: Sight, appender: Appender
 ) -> None:
-    async with held_commit(database_url):
+    async with held(database_url, "messages"):
         worker = fleet.worker(**FAST)
         position = (await appender.append(delta("kept"))).position
         await worker_waits(database_url)
@@ -167,7 +144,7 @@ async def test_workers_killed_again_and_again_store_every_entry_once(
 async def test_a_worker_that_was_suspended_does_not_store_what_another_has_stored(
     fleet: Fleet, database_url: str, sight: Sight, appender: Appender
 ) -> None:
-    async with held_commit(database_url):
+    async with held(database_url, "messages"):
         suspended = fleet.worker(**FAST)
         await appender.append(delta("a"))
         await worker_waits(database_url)
@@ -209,26 +186,6 @@ async def test_without_the_database_jobs_are_held_and_stored_when_it_is_back(
     await eventually(well, DEADLINE_S)
 
 
-class away:  # noqa: N801 - reads as a statement
-    """Inside, the database refuses connections and has none."""
-
-    def __init__(self, postgres: Postgres, database_url: str) -> None:
-        self._postgres = postgres
-        self._name = str(psycopg.conninfo.conninfo_to_dict(database_url)["dbname"])
-
-    def __enter__(self) -> None:
-        self._allow("false")
-        ended = sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}")
-        self._postgres.run(ended.format(sql.Literal(self._name)))
-
-    def __exit__(self, *_: object) -> None:
-        self._allow("true")
-
-    def _allow(self, value: str) -> None:
-        statement = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
-        self._postgres.run(statement.format(sql.Identifier(self._name), sql.SQL(value)))
-
-
 async def test_the_log_restarts_from_its_file_and_the_worker_goes_on(
     own_fleet: Fleet, own_valkey: ValkeyServer, sight: Sight
 ) -> None:
@@ -250,7 +207,7 @@ async def test_the_log_restarts_from_its_file_and_the_worker_goes_on(
 async def test_sigterm_finishes_the_round_in_hand_and_leaves(
     fleet: Fleet, database_url: str, sight: Sight, appender: Appender
 ) -> None:
-    async with held_commit(database_url):
+    async with held(database_url, "messages"):
         worker = fleet.worker(**FAST)
         await appender.append(delta("kept"))
         await worker_waits(database_url)
@@ -269,7 +226,7 @@ async def test_sigterm_finishes_the_round_in_hand_and_leaves(
 async def test_a_second_sigterm_ends_it_at_once_and_nothing_is_lost(
     fleet: Fleet, database_url: str, sight: Sight, appender: Appender
 ) -> None:
-    async with held_commit(database_url):
+    async with held(database_url, "messages"):
         worker = fleet.worker(**FAST)
         position = (await appender.append(delta("kept"))).position
         await worker_waits(database_url)
