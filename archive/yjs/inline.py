@@ -8,13 +8,16 @@ from itertools import groupby
 
 from archive.yjs.tree import Node, Run
 
-_ESCAPED = re.compile(r"[\\`*_\[\]<>~|&=$]")
+_ESCAPED = re.compile(r"[\\`*_\[\]<>~|&=$!]")
 _LINE_START = re.compile(r"^(?:[#+-]|\d+(?=[.)]))")
 _SPACES = re.compile(r"\s+")
 _SAFE_URL = re.compile(r"^(?:https?:|mailto:|tel:|[^:]*$|[/#?.][^\s]*$)", re.IGNORECASE)
 _HARD_BREAK = "\\\n"
 
-_TAGS = {"bold": "strong", "italic": "em", "strike": "s", "underline": "u", "highlight": "mark"}
+CELL_CODE = "cellCode"
+"""A mark for code with a `|` in a table's cell, which ends at that sign even between backticks: it is HTML's `code`."""
+
+_TAGS = {"bold": "strong", "italic": "em", "strike": "s", "underline": "u", "highlight": "mark", CELL_CODE: "code"}
 _SIGNS = {"bold": "**", "italic": "*", "strike": "~~"}
 _ORDER = ("link", *_TAGS)
 """Marks from the outside in. Code is always the innermost: nothing is marked inside it."""
@@ -57,7 +60,7 @@ def _marked(
 ) -> str:
     """before, after: the characters beside; they decide whether Markdown's own signs are understood."""
     if not marks:
-        return "".join(_plain(text, "code" in held) for text, held in pieces)
+        return "".join(_leaf(code, list(run)) for code, run in groupby(pieces, lambda piece: "code" in piece[1]))
     mark, inner = marks[0], marks[1:]
     groups = [(held, list(run)) for held, run in groupby(pieces, lambda piece: piece[1].get(mark))]
     out = []
@@ -118,11 +121,14 @@ def _understood(piece: tuple[str, Mapping[str, Mapping[str, str]]], edge: str, b
     return edge.isalnum() and beside.isalnum() and len(held) == 1 and not isinstance(text, _Raw)
 
 
-def _plain(text: str, code: bool) -> str:
-    if isinstance(text, _Raw):
-        return text
-    if not code:
-        return _ESCAPED.sub(r"\\\g<0>", text)
+def _leaf(code: bool, pieces: Sequence[tuple[str, Mapping[str, Mapping[str, str]]]]) -> str:
+    texts = [text for text, _ in pieces]
+    if code and not any(isinstance(text, _Raw) for text in texts):
+        return _code("".join(texts))
+    return "".join(text if isinstance(text, _Raw) else _ESCAPED.sub(r"\\\g<0>", text) for text in texts)
+
+
+def _code(text: str) -> str:
     if not text.strip():
         return text
     ticks = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))

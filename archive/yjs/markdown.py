@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
-from archive.yjs.inline import inline
+from archive.yjs.inline import CELL_CODE, inline
 from archive.yjs.tree import Node, Run
 
 _INLINE = frozenset({"hardBreak", "image", "mention"})
@@ -113,8 +113,17 @@ def _cells(row: Node) -> list[str]:
 
 def _cell(cell: Node) -> str:
     """Markdown's cells hold one line each."""
-    lines = [inline(block.children, "<br>") if isinstance(block, Node) else inline([block]) for block in cell.children]
+    blocks = [block.children if isinstance(block, Node) else (block,) for block in cell.children]
+    lines = [inline([_in_cell(child) for child in block], "<br>") for block in blocks]
     return "<br>".join(line for line in lines if line)
+
+
+def _in_cell(child: Node | Run) -> Node | Run:
+    if isinstance(child, Node):
+        return Node(child.tag, child.attributes, tuple(_in_cell(each) for each in child.children))
+    if "code" not in child.marks or "|" not in child.text:
+        return child
+    return Run(child.text, {CELL_CODE if name == "code" else name: held for name, held in child.marks.items()})
 
 
 def _text(node: Node) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
-from pycrdt import Doc, Text
+from pycrdt import Doc, Text, XmlElement, XmlFragment, XmlText
 
 from archive.yjs import LIMITS, NOTHING, OURS, Malformed, OverLimit, Vector, read, tree_merge, vector_of
 from tests.support import bombs
@@ -65,6 +65,17 @@ async def test_it_folds_in_any_number_of_rounds(sandbox: Sandbox) -> None:
         state = (await sandbox.fold(state, updates[at : at + 25])).state
     assert _text(state) == _text(at_once.state)
     assert (await sandbox.fold(at_once.state, [])).state == (await sandbox.fold(at_once.state, [at_once.state])).state
+
+
+async def test_a_note_is_rendered(sandbox: Sandbox) -> None:
+    doc: Doc[Any] = Doc()
+    note = doc.get("prosemirror", type=XmlFragment)
+    note.children.append(XmlElement("heading", {"level": "2"}, [XmlText("Title")]))
+    text = note.children.append(XmlElement("paragraph")).children.append(XmlText("some words"))
+    text.format(0, 4, {"bold": {}})
+    folded = await sandbox.fold(b"", [doc.get_update()])
+    assert folded.markdown == "## Title\n\n**some** words\n"
+    assert await sandbox.markdown(folded.state) == folded.markdown
 
 
 async def test_nothing_folds_to_nothing(sandbox: Sandbox) -> None:
