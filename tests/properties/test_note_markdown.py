@@ -76,9 +76,10 @@ def test_a_paragraph_keeps_its_characters_and_their_marks(runs: list[Run]) -> No
 @settings(deadline=None, max_examples=80)
 def test_so_it_does_inside_other_blocks(runs: list[Run], block: str) -> None:
     paragraph = Node("paragraph", {}, tuple(runs))
-    inner = {
+    children: dict[str, tuple[Node | Run, ...]] = {
         "heading": tuple(runs),
         "blockquote": (paragraph,),
         "table": (Node("tableRow", {}, (Node("tableCell", {}, (paragraph,)),)),),
-    }.get(block, (Node("listItem", {}, (paragraph,)),))
+    }
+    inner = children.get(block, (Node("listItem", {}, (paragraph,)),))
     assert seen(to_markdown([Node(block, {}, inner)])).characters == expected(runs)
