@@ -22,9 +22,8 @@ MARKS = {
     "a": "link",
 }
 _URL = {"href": "https://a.b/c"}
-_marks = st.sets(st.sampled_from(sorted(set(MARKS.values()) - {"link"}))).map(
-    lambda names: {name: {} for name in names}
-)
+_names: st.SearchStrategy[set[str]] = st.sets(st.sampled_from(sorted(set(MARKS.values()) - {"link"})))
+_marks: st.SearchStrategy[dict[str, dict[str, str]]] = _names.map(lambda names: {name: {} for name in names})
 _linked = st.booleans().map(lambda link: {"link": _URL} if link else {})
 _texts = st.text(st.sampled_from("ab é1.)(*_`[]<>#+-~|&;!\\=$:/😀\"'"), min_size=1, max_size=6)
 _runs = st.lists(st.builds(lambda text, marks, link: Run(text, {**marks, **link}), _texts, _marks, _linked), max_size=5)

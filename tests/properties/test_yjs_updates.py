@@ -27,6 +27,7 @@ from archive.yjs import (
     tree_merge,
     vector_of,
 )
+from tests.support import bombs
 from tests.support.histories import History, pycrdt_history, yjs_history, yjs_loads
 
 SEEDS = range(4)
@@ -81,16 +82,12 @@ def test_merging_loses_nothing_that_waits_for_a_missing_update(seed: int) -> Non
 
 
 def test_a_hundred_thousand_keystrokes_are_read_and_merged() -> None:
-    doc: Doc[Any] = Doc(client_id=7)
-    updates: list[bytes] = []
-    doc.observe(lambda event: updates.append(event.update))
-    text = doc.get("t", type=Text)
-    for _ in range(100_000):
-        text.insert(len(text), "a")
+    first = bombs.update(bombs.text("a"))
+    updates = [first, *(bombs.update(bombs.text("a", clock - 1), clock=clock) for clock in range(1, 100_000))]
     vector = Vector()
     for update in updates:
         vector = vector.advanced(read(update).spans)
-    assert vector == Vector({7: 100_000}) == vector_of(read(tree_merge(updates), OURS))
+    assert vector == Vector({5: 100_000}) == vector_of(read(tree_merge(updates), OURS))
 
 
 @given(seed=st.integers(0, 7), width=st.integers(2, 40), cuts=st.lists(st.integers(0, 203), max_size=4))
