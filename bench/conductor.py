@@ -34,7 +34,7 @@ async def conduct(cases: Sequence[Case], plan: Plan, postgres: Postgres, progres
     runs: list[Run] = []
     deadline = time.monotonic() + plan.budget_s
     for number in range(plan.runs):
-        for case, target in _turns(cases, number, plan.runs):
+        for case, target in turns(cases, number, plan.runs):
             if time.monotonic() > deadline:
                 progress.note(f"the budget of {plan.budget_s:.0f} s is used up in round {number + 1}")
                 return runs
@@ -45,7 +45,7 @@ async def conduct(cases: Sequence[Case], plan: Plan, postgres: Postgres, progres
     return runs
 
 
-def _turns(cases: Sequence[Case], number: int, rounds: int) -> list[tuple[Case, Target]]:
+def turns(cases: Sequence[Case], number: int, rounds: int) -> list[tuple[Case, Target]]:
     """The turns of a round; every round begins each case with another target. The last rounds have all cases."""
     turns = []
     for case in cases:

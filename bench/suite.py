@@ -17,8 +17,9 @@ from bench.cases.streaming import Streaming
 from bench.cases.tokens import Tokens
 from bench.targets.base import Target
 from bench.targets.peers import FLOOR, OWUI, PYSIO, node
+from bench.targets.rewriting import OwuiEmitter
 from bench.targets.roomlog import Roomlog
-from bench.targets.stores import OwuiEmitter, RoomlogStore, long
+from bench.targets.stores import TURN_CHARACTERS, TURNS, RoomlogStore
 
 US = Roomlog()
 NO_WORKER = Roomlog("Roomlog, no worker", worker=False)
@@ -47,7 +48,8 @@ def _quick() -> Sequence[Case]:
 
 
 def _full() -> Sequence[Case]:
-    short, full = (RoomlogStore(), OwuiEmitter()), (long(RoomlogStore()), long(OwuiEmitter()))
+    of = f", chats of {TURNS * TURN_CHARACTERS // 1000} KB"
+    long = (RoomlogStore(f"Roomlog{of}", TURNS), OwuiEmitter(f"Open WebUI's emitter{of}", TURNS))
     title = "Tokens to the store: the same in chats of 200 messages of 2 KB"
     return (
         Fanout((US, PYSIO, OWUI, IOREDIS, REDIS, FLOOR)),
@@ -55,8 +57,8 @@ def _full() -> Sequence[Case]:
         _one_room((200, 1000), (US, LONG_STREAM, PYSIO)),
         Flowing((US, IOREDIS)),
         Fleet((EIGHT,), FLEET_IDLE),
-        Tokens(short),
-        Tokens(full, runs=1, bursts=False, name="tokens-long", title=title),
+        Tokens((RoomlogStore(), OwuiEmitter())),
+        Tokens(long, runs=1, bursts=False, name="tokens-long", title=title),
         Idle((US, PYSIO, IOREDIS, REDIS, FLOOR)),
         SlowReader((US, PYSIO, IOREDIS)),
         Joins((US,)),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.cases.base import Outcome, Shown, paced
+from bench.cases.base import Outcome, Shown
 from bench.cases.streaming import CLIENTS, RATE
+from bench.cases.traffic import paced
 from bench.plan import Plan
 from bench.stage import Stage
 from bench.targets.base import Target

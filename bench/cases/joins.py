@@ -10,7 +10,7 @@ from bench.cases.base import Outcome, Shown
 from bench.plan import Plan
 from bench.stage import Stage
 from bench.targets.base import Target
-from bench.targets.roomlog import fill_pool
+from bench.targets.seeds import fill_pool
 from bench.window import Usage
 
 SIZES = (0, 1_000, 10_000, 50_000)

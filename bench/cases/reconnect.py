@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.cases.base import SETTLE_S, Outcome, Shown
+from bench.cases.base import Outcome, Shown
+from bench.cases.traffic import SETTLE_S
 from bench.plan import Plan
 from bench.stage import Stage
 from bench.targets.base import Target

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bench.cases.base import SETTLE_S, Outcome, Shown, paced
+from bench.cases.base import Outcome, Shown
+from bench.cases.traffic import SETTLE_S, paced
 from bench.plan import Plan
 from bench.publisher.payload import Room
 from bench.stage import Stage
 from bench.targets.base import Target
-from bench.targets.roomlog import claim, token
+from bench.targets.roomlog import token
+from bench.targets.seeds import claim
 from bench.window import Usage
 
 VIEWERS = 110

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.cases.base import SETTLE_S, Outcome, Shown, latency
+from bench.cases.base import Outcome, Shown, latency
+from bench.cases.traffic import SETTLE_S
 from bench.plan import Plan
 from bench.stage import Stage
 from bench.targets.base import Target

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.cases.base import PACED_AND_SATURATED, Outcome, Shown, paced, prefixed, saturated
+from bench.cases.base import Outcome, Shown, prefixed
+from bench.cases.traffic import PACED_AND_SATURATED, paced, saturated
 from bench.plan import Plan
 from bench.stage import Stage
 from bench.targets.base import Target

@@ -18,7 +18,8 @@ from bench.publisher.payload import TOKEN
 from bench.sql_meter import SqlMeter
 from bench.stage import Stage
 from bench.targets.base import Target
-from bench.targets.stores import RunningEmitter, RunningStore
+from bench.targets.rewriting import RunningEmitter
+from bench.targets.stores import RunningStore
 from bench.window import Usage
 
 ANSWERS = 20

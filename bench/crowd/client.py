@@ -10,37 +10,19 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import socket
 import time
-from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
+from bench.crowd.count import Count
+from bench.crowd.sockets import small_socket
 from bench.crowd.tally import Tally
 from bench.marks import EMITTED, LENGTH, ROOM, SEQUENCE, SIGN
 
 OPEN_S = 60.0
-SMALL_BUFFER = 16_384
-"""Receive buffer of a client that is to be slow: a loopback socket takes megabytes before the server notices."""
-
 _OFFSET = re.compile(rb',"([0-9][0-9a-z:.-]*)"\]$')
-
-
-@dataclass(slots=True)
-class Count:
-    """What a crowd's clients have received since the last reset. spread_ns: a sample of every delivery's latency."""
-
-    deliveries: int = 0
-    frames: int = 0
-    bytes: int = 0
-    resets: int = 0
-    errors: int = 0
-    answers: int = 0
-    refusals: int = 0
-    spread_ns: array[int] = field(default_factory=lambda: array("q"))
 
 
 class Client(WSListener):  # type: ignore[misc]  # picows is not installed where this is checked
@@ -75,7 +57,7 @@ class Client(WSListener):  # type: ignore[misc]  # picows is not installed where
         """Connect; a client that was connected before resumes. Raises OSError, TimeoutError, ConnectionError."""
         self._connected = asyncio.get_running_loop().create_future()
         self.ended.clear()
-        options = {"socket_factory": _small_socket} if small_buffer else {}
+        options = {"socket_factory": small_socket} if small_buffer else {}
         self._transport, _ = await ws_connect(
             lambda: self, self.url, websocket_handshake_timeout=OPEN_S, max_frame_size=1 << 26, **options
         )
@@ -179,10 +161,3 @@ class Client(WSListener):  # type: ignore[misc]  # picows is not installed where
                 self._connected.set_result(None)
             else:
                 self._connected.set_exception(fault)
-
-
-def _small_socket(_url: Any) -> socket.socket:
-    made = socket.socket(socket.AF_INET)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
-    made.setblocking(False)
-    return made

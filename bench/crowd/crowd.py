@@ -8,7 +8,9 @@ from array import array
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bench.crowd.client import Client, Count
+from bench.crowd.audit import faults, has_all
+from bench.crowd.client import Client
+from bench.crowd.count import Count
 from bench.crowd.credits import Credits
 from bench.figures import latencies
 from bench.remote import Command
@@ -19,6 +21,7 @@ AT_ONCE = 50
 POLL_S = 0.005
 
 HOPELESS_S = 1.0
+"""How long what was missed is waited for when not one client was recovered."""
 
 
 class Crowd:
@@ -42,7 +45,6 @@ class Crowd:
             "back": self.back,
             "pause": self.pause,
             "resume": self.resume,
-            "deliveries": self.deliveries,
             "close": self.close,
         }
 
@@ -86,24 +88,12 @@ class Crowd:
                 tally.repeated = tally.disordered = 0
         return {}
 
-    async def deliveries(self) -> dict[str, Any]:
-        """Deliveries since the reset, cheap."""
-        return {"deliveries": self._count.deliveries}
-
     async def report(self, emitted: dict[str, int] | None = None) -> dict[str, Any]:
         """Everything since the reset. emitted: room number -> events so far; what a client should have of its rooms."""
         count = self._count
         figures = {name: getattr(count, name) for name in ("deliveries", "frames", "bytes", "resets", "errors")}
-        tallies = [tally for client in self._clients for tally in client.rooms.values()]
-        figures["repeated"] = sum(tally.repeated for tally in tallies)
-        figures["disordered"] = sum(tally.disordered for tally in tallies)
         figures["closed"] = sum(client.ended.is_set() for client in self._clients)
-        if emitted is not None:
-            figures["lost"] = sum(self._lost(client, emitted) for client in self._clients)
-        return figures | latencies(count.spread_ns)
-
-    def _lost(self, client: Client, emitted: dict[str, int]) -> int:
-        return sum(client.tally(number).lost(emitted.get(str(number), 0)) for number in client.owed)
+        return figures | faults(self._clients, emitted or {}) | latencies(count.spread_ns)
 
     async def caught_up(
         self, emitted: dict[str, int], limit_s: float, first: int = 0, count: int = -1
@@ -113,7 +103,7 @@ class Crowd:
         deadline = time.monotonic() + limit_s
         waiting = clients
         while waiting and time.monotonic() < deadline:
-            waiting = [client for client in waiting if not _has_all(client, emitted)]
+            waiting = [client for client in waiting if not has_all(client, emitted)]
             if waiting:
                 await asyncio.sleep(POLL_S)
         last = max((client.last_at_ns for client in clients), default=0)
@@ -148,20 +138,17 @@ class Crowd:
         for number, client in enumerate(clients):
             client.url = urls[number % len(urls)]
         started = time.monotonic_ns()
-        faults = await asyncio.gather(*(client.open() for client in clients), return_exceptions=True)
+        answers = await asyncio.gather(*(client.open() for client in clients), return_exceptions=True)
         left_s = limit_s - (time.monotonic_ns() - started) / 1e9
         if not any(client.recovered for client in clients):
             left_s = min(left_s, HOPELESS_S)
         state = await self.caught_up(emitted, max(0.0, left_s), first, count)
-        tallies = [tally for client in clients for tally in client.rooms.values()]
         return {
             "seconds": (max(state["last_at_ns"], started) - started) / 1e9,
             "behind": state["behind"],
             "recovered": sum(client.recovered for client in clients),
-            "refused": sum(isinstance(fault, BaseException) for fault in faults),
-            "lost": sum(self._lost(client, emitted) for client in clients),
-            "repeated": sum(tally.repeated for tally in tallies),
-            "disordered": sum(tally.disordered for tally in tallies),
+            "refused": sum(isinstance(answer, BaseException) for answer in answers),
+            **faults(clients, emitted),
         }
 
     async def pause(self, first: int, count: int) -> dict[str, Any]:
@@ -185,10 +172,6 @@ class Crowd:
             self._credits.close()
             self._credits = None
         return {}
-
-
-def _has_all(client: Client, emitted: dict[str, int]) -> bool:
-    return all(client.tally(number).next >= emitted.get(str(number), 0) for number in client.owed)
 
 
 async def _all(clients: list[Client], act: Callable[[Client], Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import time
@@ -16,16 +15,9 @@ import jwt
 from bench.program import Program, free_port
 from bench.publisher.payload import Room
 from bench.targets.base import NODES, Place, node_urls, stop_all
-from registry.owners import Owners
-from registry.pool import Pool, Pooled
-from streams.keys import Keys
-from streams.link import Link
 
 SECRET = "a secret of the benchmark that is long enough"
 PATH = "/ws/socket.io/"
-AT_ONCE = 16
-SLICE = 500
-CONNECTED_MS = 1_763_700_000_000
 
 
 def token(user: str, role: str = "user") -> str:
@@ -123,31 +115,3 @@ async def _is_ready(port: int) -> bool:
             return (await client.get(f"http://127.0.0.1:{port}/livez")).is_success
     except httpx.TransportError:
         return False
-
-
-async def claim(redis_url: str, owners: Mapping[str, str]) -> None:
-    """Note chats' owners, as making each over HTTP would, but without a hundred thousand requests."""
-    link = Link(redis_url, Keys())
-    noted = Owners(link.keys, link.client(connections=AT_ONCE), _not_stored, ttl_s=3600)
-    try:
-        pairs = list(owners.items())
-        for start in range(0, len(pairs), SLICE):
-            await asyncio.gather(*(noted.claim(chat, user) for chat, user in pairs[start : start + SLICE]))
-    finally:
-        await link.aclose()
-
-
-async def fill_pool(redis_url: str, begin: int, end: int) -> None:
-    """Note connected sessions [begin, end), two a user, as other nodes note theirs."""
-    link = Link(redis_url, Keys())
-    pool = Pool(link.keys, link.client(connections=AT_ONCE), ttl_s=3600)
-    try:
-        sessions = [Pooled(f"elsewhere{n}", f"e{n // 2}", f"other/{n}", CONNECTED_MS) for n in range(begin, end)]
-        for start in range(0, len(sessions), SLICE):
-            await asyncio.gather(*map(pool.enter, sessions[start : start + SLICE]))
-    finally:
-        await link.aclose()
-
-
-async def _not_stored(_chat_id: str) -> None:
-    return None

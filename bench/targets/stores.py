@@ -1,20 +1,17 @@
-"""Targets of the case that stores tokens: us, and Open WebUI's emitter; both behind a meter of what goes to SQL."""
+"""Us with a meter of what the worker sends to SQL, for the case that stores tokens."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
-import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from bench.program import Program
 from bench.publisher.payload import Room
-from bench.publisher.rewriting import SCHEMA
 from bench.sql_meter import SqlMeter, metered
 from bench.targets.base import Place
 from bench.targets.roomlog import Roomlog, RunningRoomlog, token
@@ -109,71 +106,3 @@ class RoomlogStore:
             url, meter = await metered_url(place, database, stack)
             inner = await Roomlog(worker_database_url=url).start_on(place, database)
             return RunningStore(inner, meter, self.turns, stack.pop_all())
-
-
-@dataclass(slots=True)
-class RunningEmitter:
-    """The emitter lives in the publisher's process: there are no nodes."""
-
-    place: Place
-    database: str
-    database_url: str
-    meter: SqlMeter
-    turns: int
-    stack: AsyncExitStack
-    programs: list[Program] = field(default_factory=list)
-    stored_sql: str = "SELECT coalesce(sum(length(content)), 0) FROM owui_chat_message WHERE id LIKE '%-m%'"
-    kind: str = "rewriting"
-
-    @property
-    def urls(self) -> list[str]:
-        return []
-
-    async def rooms(self, count: int) -> list[Room]:
-        rooms = []
-        conninfo = self.place.postgres.conninfo_of(self.database)
-        async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
-            await connection.execute(SCHEMA)
-            for number in range(count):
-                room = Room(number, f"user:u{number}", f"u{number}", f"chat-{number}", f"m{number}")
-                await self._chat(connection, room)
-                rooms.append(room)
-        return rooms
-
-    async def _chat(self, connection: psycopg.AsyncConnection[Any], room: Room) -> None:
-        chat = history(self.turns)
-        chat["messages"][room.message] = {"id": room.message, "role": "assistant", "content": ""}
-        stored = json.dumps({"title": "Bench", "history": chat})
-        await connection.execute(
-            "INSERT INTO owui_chat VALUES (%s, %s, 'Bench', %s, 0)", [room.chat, room.user, stored]
-        )
-        rows = [(f"{room.chat}-{name}", room.chat, m["role"], m["content"]) for name, m in chat["messages"].items()]
-        async with connection.cursor() as cursor:
-            await cursor.executemany("INSERT INTO owui_chat_message VALUES (%s, %s, %s, %s, 0)", rows)
-
-    def auth(self, rooms: Sequence[Room]) -> dict[str, Any]:
-        raise AssertionError("nobody connects to an emitter")
-
-    async def stop(self) -> None:
-        await self.stack.aclose()
-        self.place.postgres.drop(self.database)
-
-
-@dataclass(frozen=True, slots=True)
-class OwuiEmitter:
-    """turns: messages that a chat has before."""
-
-    name: str = "Open WebUI's emitter"
-    turns: int = 0
-
-    async def start(self, place: Place) -> RunningEmitter:
-        async with AsyncExitStack() as stack:
-            database = place.postgres.create()
-            url, meter = await metered_url(place, database, stack)
-            return RunningEmitter(place, database, url, meter, self.turns, stack.pop_all())
-
-
-def long(target: RoomlogStore | OwuiEmitter) -> RoomlogStore | OwuiEmitter:
-    """The same with long chats."""
-    size = TURNS * TURN_CHARACTERS // 1000
-    return replace(target, name=f"{target.name}, chats of {size} KB", turns=TURNS)
