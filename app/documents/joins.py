@@ -109,7 +109,7 @@ class Joins:
         """A stock page: its state, and the question for what only it has."""
         size = await self._send_state(session, desk, editing, asked)
         metrics.DOCUMENT_JOINS.labels("stock").inc()
-        if size > 0 and (came_back or size <= PROBED_BYTES):
+        if editing.granted.may_write and size > 0 and (came_back or size <= PROBED_BYTES):
             self._repair.ask(session, editing)
 
     async def _send_state(self, session: Session, desk: Desk, editing: Editing, asked: Asked) -> int:

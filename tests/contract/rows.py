@@ -10,8 +10,6 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-DOCUMENTS = "issue 4: Documents: Yjs on the same log, that nobody can crash and nothing can lose"
-
 CLIENT = "§4 client event"
 SERVER = "§5 server event"
 TYPE = "§5 events type"
@@ -38,6 +36,8 @@ _CHANNEL_ROUTES = "tests/contract/test_channel_routes.py::"
 _CHATS = "tests/contract/test_chats.py::"
 _COMPLETION_TASKS = "tests/integration/test_completion_tasks.py::"
 _DIRECT = "tests/integration/test_direct.py::"
+_DOCUMENTS = "tests/contract/test_documents.py::"
+_EDITORS = "tests/contract/test_documents_access.py::"
 _EVENTS = "tests/contract/test_table_events.py::"
 _JOIN = "tests/e2e/test_join.py::"
 _NOTES = "tests/contract/test_notes.py::"
@@ -48,6 +48,7 @@ _PRODUCERS = "tests/contract/test_table_producers.py::"
 _PROGRAM = "tests/contract/test_program.py::test_the_contract_holds_over_any_transport"
 _RESUME = "tests/e2e/test_resume.py::"
 _ROUTES = "tests/contract/test_table_routes.py::"
+_SECOND = "tests/contract/test_documents_v2.py::"
 _TYPES = "tests/contract/test_emitter_types.py::"
 
 DURABLE = _TYPES + "test_every_durable_type_arrives_once_in_order_through_a_cut_and_is_folded_as_the_table_says"
@@ -60,6 +61,11 @@ _SHARED = _CHATS + "test_a_viewer_reads_and_a_writer_writes_and_the_viewer_gets_
 _LOST_ACCESS = _CHATS + "test_access_that_is_taken_away_ends_live_replayed_and_read_on_every_node"
 _NOTE_EVENTS = _NOTES + "test_readers_are_shown_every_change_by_both_names_and_rejoined_by_resume"
 _NOTE_ROUTES = _NOTES + "test_a_note_is_made_read_changed_and_listed_before_and_after_the_fold"
+_AWARE = _DOCUMENTS + "test_awareness_goes_to_the_others_in_binary_and_is_in_no_log"
+_RESUMED = (
+    "tests/contract/test_documents_resume.py::test_updates_that_were_missed_come_with_the_resume_live_and_replayed"
+)
+_UPDATED = _DOCUMENTS + "test_an_update_is_acknowledged_by_its_place_and_reaches_the_others_once_in_binary"
 _EMITTER = _PRODUCERS + "test_an_emitter_returns_positions_and_its_events_arrive_once_through_a_cut"
 _ROOMS = _PRODUCERS + "test_rooms_of_users_are_entered_listed_and_left_on_all_nodes"
 _TASKS = _PRODUCERS + "test_tasks_are_listed_and_stopped_from_the_other_node"
@@ -74,10 +80,6 @@ _READ_BY_ANY = _OWN_WRITES + "test_without_any_worker_a_read_on_any_node_shows_e
 
 def _shown(section: str, name: str, *tests: str) -> Row:
     return Row(section, name, tests)
-
-
-def _documents(section: str, *names: str) -> Iterable[Row]:
-    return (Row(section, name, later=DOCUMENTS) for name in names)
 
 
 CLIENT_EVENTS = (
@@ -111,13 +113,30 @@ CLIENT_EVENTS = (
     _shown(
         CLIENT, "events:chat typing", _PRESENCE + "test_typing_reaches_the_other_members_only_and_only_from_members"
     ),
-    *_documents(
+    _shown(
         CLIENT,
         "ydoc:document:join",
-        "ydoc:document:state",
+        _DOCUMENTS + "test_a_page_gets_the_state_and_the_others_are_told_who_joined_and_left",
+        _SECOND + "test_a_join_brings_all_the_difference_or_the_tail",
+        _EDITORS + "test_a_stranger_is_answered_as_for_a_document_that_is_not_there",
+    ),
+    _shown(
+        CLIENT, "ydoc:document:state", _DOCUMENTS + "test_the_state_is_sent_again_to_the_asker_alone"
+    ),
+    _shown(
+        CLIENT,
         "ydoc:document:update",
-        "ydoc:awareness:update",
+        _UPDATED,
+        _DOCUMENTS + "test_the_first_content_wins_and_the_losers_are_answered_with_it",
+        _DOCUMENTS + "test_an_update_with_a_gap_is_not_appended_and_its_sender_is_asked_for_the_rest",
+        _EDITORS + "test_a_reader_is_in_sync_and_seen_and_changes_nothing",
+        _RESUMED,
+    ),
+    _shown(CLIENT, "ydoc:awareness:update", _AWARE),
+    _shown(
+        CLIENT,
         "ydoc:document:leave",
+        _DOCUMENTS + "test_a_page_gets_the_state_and_the_others_are_told_who_joined_and_left",
     ),
     _shown(
         CLIENT,
@@ -139,13 +158,24 @@ SERVER_EVENTS = (
     _shown(SERVER, "events:channel", _CHANNEL_EVENTS + "test_message_is_delivered_with_its_temp_id_and_after_a_cut"),
     _shown(SERVER, "events:note", _NOTE_EVENTS),
     _shown(SERVER, "note-events", _NOTE_EVENTS),
-    *_documents(
+    _shown(
         SERVER,
         "ydoc:document:state",
-        "ydoc:document:update",
-        "ydoc:awareness:update",
+        _DOCUMENTS + "test_a_page_gets_the_state_and_the_others_are_told_who_joined_and_left",
+        _DOCUMENTS + "test_lists_of_numbers_go_out_where_binary_is_switched_off",
+    ),
+    _shown(SERVER, "ydoc:document:update", _UPDATED, _RESUMED),
+    _shown(SERVER, "ydoc:awareness:update", _AWARE),
+    _shown(
+        SERVER,
         "ydoc:user:joined",
+        _DOCUMENTS + "test_a_page_gets_the_state_and_the_others_are_told_who_joined_and_left",
+    ),
+    _shown(
+        SERVER,
         "ydoc:user:left",
+        _DOCUMENTS + "test_a_page_gets_the_state_and_the_others_are_told_who_joined_and_left",
+        _DOCUMENTS + "test_a_lost_connection_has_left_once_and_a_dead_nodes_editors_vanish",
     ),
     _shown(SERVER, "room:reset", _EVENTS + "test_a_session_that_cannot_be_resumed_is_told_its_rooms_and_from_where"),
     _shown(SERVER, "error", _EVENTS + "test_an_error_goes_to_its_sender_only"),

@@ -31,10 +31,8 @@ def test_no_row_is_there_twice() -> None:
     assert sorted(names) == sorted(set(names))
 
 
-def test_only_rows_of_documents_are_for_later() -> None:
-    later = [row for row in ROWS if row.later]
-    assert {row.later for row in later} <= {rows.DOCUMENTS}
-    assert [row.name for row in later if not row.name.startswith("ydoc:")] == []
+def test_no_row_is_for_later() -> None:
+    assert [row for row in ROWS if row.later] == []
 
 
 def test_a_row_without_a_test_is_listed_and_fails_the_script(
