@@ -120,9 +120,7 @@ CLIENT_EVENTS = (
         _SECOND + "test_a_join_brings_all_the_difference_or_the_tail",
         _EDITORS + "test_a_stranger_is_answered_as_for_a_document_that_is_not_there",
     ),
-    _shown(
-        CLIENT, "ydoc:document:state", _DOCUMENTS + "test_the_state_is_sent_again_to_the_asker_alone"
-    ),
+    _shown(CLIENT, "ydoc:document:state", _DOCUMENTS + "test_the_state_is_sent_again_to_the_asker_alone"),
     _shown(
         CLIENT,
         "ydoc:document:update",

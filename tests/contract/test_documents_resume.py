@@ -1,0 +1,100 @@
+"""Documents through a lost link and a lost log: updates come once more with the resume, and nobody's edit is lost."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from archive.yjs import decode_vector
+from streams.keys import Keys
+from tests.contract.test_chats import calling, two
+from tests.contract.test_notes import made
+from tests.support.editors import Editor, Page, editing
+from tests.support.nodes import Fleet, eventually, token
+from tests.support.valkey import ValkeyServer
+
+
+@pytest.mark.parametrize("kind", [Page, Editor])
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+async def test_updates_that_were_missed_come_with_the_resume_live_and_replayed(
+    fleet: Fleet, kind: type[Page], transport: str
+) -> None:
+    async with two(fleet) as (one, other), calling(one.url, "alice") as (api,):
+        note_id = (await made(api))["id"]
+        async with (
+            editing(Editor, note_id, one.url) as writer,
+            editing(kind, note_id, other.url, transport=transport) as page,
+        ):
+            for each in (writer, page):
+                await each.join()
+            await writer.type("live ")
+            await eventually(lambda: page.text == "live ")
+            await page.drop()
+            for number in range(100):
+                await asyncio.sleep(0.02 if number > 90 else 0)  # below the rate of one socket
+                assert set(await writer.type(f"{number} ")) == {"position"}
+            await page.open(one.url, token(), transports=[transport])
+            assert page.recovered
+            await eventually(lambda: page.text == writer.text)
+            await writer.type("live again")
+            await eventually(lambda: page.text == writer.text)
+            got = [bytes(said["update"]) for said in page.of("ydoc:document:update")]
+            assert len(got) == len(set(got)) == 102, "each once"
+            places = [arguments[-1] for event, arguments in page.got if event == "ydoc:document:update"]
+            assert places == sorted(places, key=lambda place: tuple(map(int, place.split("-"))))
+            assert page.connected
+
+
+async def test_a_session_that_resumed_has_to_join_before_it_writes(fleet: Fleet) -> None:
+    """What history it has is not known: it might have another one."""
+    async with two(fleet) as (one, other), calling(one.url, "alice") as (api,):
+        note_id = (await made(api))["id"]
+        async with editing(Page, note_id, one.url) as page, editing(Editor, note_id, one.url) as tab:
+            for each in (page, tab):
+                await each.join()
+            await page.drop()
+            await page.open(other.url, token(), transports=["websocket"])
+            assert page.recovered
+            assert (await page.type("early"))["error"] == "not_joined"
+            await page.join()
+            await page.type(" and late")
+            await eventually(lambda: tab.text == page.text == "early and late")
+
+
+async def test_after_the_log_was_emptied_all_editors_agree_again(own_fleet: Fleet, own_valkey: ValkeyServer) -> None:
+    """Nothing was folded: what the document was is on the pages alone."""
+    async with two(own_fleet) as (one, other), calling(one.url, "alice") as (api,):
+        note_id = (await made(api))["id"]
+        own_fleet.worker()
+
+        async def stored() -> bool:
+            return bool((await one.node.archive.notes.notes([note_id]))[note_id].exists)
+
+        await eventually(stored, 30)
+        async with (
+            editing(Page, note_id, one.url) as page,
+            editing(Page, note_id, other.url) as tab,
+            editing(Editor, note_id, other.url) as editor,
+        ):
+            for each in (page, tab, editor):
+                await each.join()
+            for each in (page, tab, editor):
+                await each.type("before ")
+            await eventually(lambda: page.text == tab.text == editor.text == "before before before ")
+            with own_valkey.client() as redis:
+                redis.flushall()
+            await eventually(lambda: all(each.of("room:reset") for each in (page, tab, editor)), 30)
+            ack = await editor.join(epoch="1", state_vector=editor.doc.get_state())
+            assert ack["mode"] in ("full", "diff")
+            missing = editor.doc.get_update(ack["state_vector"])
+            await editor.call("ydoc:document:update", editor.said(update=missing))
+            await eventually(lambda: len(page.of("ydoc:document:state")) > 1 and len(tab.of("ydoc:document:state")) > 1)
+            for each in (page, tab, editor):
+                await each.type("after ")
+            await eventually(lambda: page.text == tab.text == editor.text and editor.text.count("after") == 3, 30)
+            assert editor.text.count("before") == 3
+            with own_valkey.client() as redis:
+                clocks = redis.hgetall(Keys(own_fleet.key_prefix).document(f"doc_note:{note_id}"))
+            known = {int(name[1:]): int(clock) for name, clock in clocks.items() if name[1:].isdigit()}
+            assert known == decode_vector(editor.doc.get_state()).clocks
