@@ -27,7 +27,7 @@ def written(words: str) -> bytes:
 async def test_a_page_gets_the_state_and_the_others_are_told_who_joined_and_left(fleet: Fleet) -> None:
     async with two(fleet) as (one, other), calling(one.url, "alice") as (api,):
         note_id = (await made(api))["id"]
-        await share(api, note_id, bob="read")
+        await share(api, note_id, bob="write")
         async with editing(Page, note_id, one.url) as alice, editing(Page, note_id, other.url, "bob") as bob:
             assert await alice.join() is None
             await eventually(lambda: alice.of("ydoc:document:state"))
@@ -238,7 +238,7 @@ async def test_a_whole_state_that_brings_nothing_new_is_not_in_the_log(fleet: Fl
         async with editing(Page, note_id, one.url) as page:
             await page.join()
             await page.type("Hello world")
-            del page.words[2:5]
+            del page.body[2:5]
             await page.call("ydoc:document:update", page.said(update=list(page.doc.get_update())))
             head = await one.node.reader.head(f"doc_note:{note_id}")
             async with editing(Page, note_id, other.url) as tab:

@@ -120,7 +120,7 @@ async def test_an_update_of_too_many_structs_is_refused(fleet: Fleet) -> None:
     async with three(fleet, document_update_structs=10) as (_page, editor, _bystander, _node):
         before = editor.doc.get_state()
         for _ in range(20):
-            editor.words.insert(0, "x")  # each before the one before: none are joined
+            editor.body.insert(0, "x")  # each before the one before: none are joined
         ack = await refused(editor, editor.doc.get_update(before))
         assert (ack["error"], ack["limit"]) == ("too_large", "update 10 structs")
 
@@ -135,7 +135,7 @@ async def test_a_document_that_is_full_takes_deletions_only(fleet: Fleet) -> Non
         assert ack["limit"] == "document 2000 bytes"
         await eventually(lambda: len(bystander.text) == 1_500)
         before = bystander.doc.get_state()
-        del bystander.words[0:1_490]
+        del bystander.body[0:1_490]
         deletion = bystander.doc.get_update(before)
         ack = await bystander.call("ydoc:document:update", bystander.said(update=list(deletion)))
         assert set(ack) == {"position"}

@@ -28,7 +28,7 @@ class Page(Listener):
         super().__init__()
         self.note_id = note_id
         self.doc: Doc[Any] = Doc(client_id=client_id) if client_id else Doc()
-        self.words = self.doc.get("text", type=Text)
+        self.body = self.doc.get("text", type=Text)
         self.on("ydoc:document:state", self._state)
         self.on("ydoc:document:update", self._update)
 
@@ -38,7 +38,7 @@ class Page(Listener):
 
     @property
     def text(self) -> str:
-        return str(self.words)
+        return str(self.body)
 
     async def _state(self, said: Any, *_: Any) -> None:
         self.got.append(("ydoc:document:state", (said,)))
@@ -63,7 +63,7 @@ class Page(Listener):
     def typed(self, words: str, at: int | None = None) -> bytes:
         """Type; returns the update, which nobody has been sent."""
         before = self.doc.get_state()
-        self.words.insert(len(self.text) if at is None else at, words)
+        self.body.insert(len(self.text) if at is None else at, words)
         return self.doc.get_update(before)
 
     async def type(self, words: str, **more: Any) -> Any:
