@@ -29,6 +29,7 @@ class ResumingClient(socketio.AsyncClient):  # type: ignore[misc]  # python-sock
     async def open(self, url: str, token: str, transports: list[str] | None = None) -> None:
         """Connect to a node, and resume if this client was connected before. Raises socketio's ConnectionError."""
         self._token = token
+        self._binary_packet = None  # an event whose attachment did not come before the last link ended
         await self.connect(
             url, socketio_path="/ws/socket.io", auth=self._auth, transports=transports, wait_timeout=ANSWER_S
         )
@@ -49,6 +50,11 @@ class ResumingClient(socketio.AsyncClient):  # type: ignore[misc]  # python-sock
             self.offset = None
         self.pid = pid
         await super()._handle_connect(namespace, data)
+
+    async def _handle_eio_message(self, data: str | bytes) -> None:
+        """An attachment whose event came before the link ended belongs to nothing any more."""
+        if isinstance(data, str) or self._binary_packet is not None:
+            await super()._handle_eio_message(data)
 
     async def _handle_event(self, namespace: str | None, id: int | None, data: list[Any]) -> None:  # noqa: A002
         if id is None and len(data) > 1 and isinstance(data[-1], str) and self.pid is not None:

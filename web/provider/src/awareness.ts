@@ -27,8 +27,12 @@ export interface AwarenessLike {
 interface Heard {
   document_id: string;
   user_id: string;
+  socket_id?: string;
   update: WireBytes;
 }
+
+/** Whose page it was: its socket, where the server says it, else all pages of its user. */
+const pageOf = ({ socket_id, user_id }: Heard): string => socket_id ?? user_id;
 
 /**
  * Who else is in the document, and where. The wire is that of Open WebUI's pages, so that both see each other: the
@@ -39,7 +43,7 @@ export class AwarenessLink {
   readonly #socket: Socket;
   readonly #documentId: string;
   readonly #awareness: AwarenessLike;
-  readonly #users = new Map<number, string>();
+  readonly #pages = new Map<number, string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #joined = false;
 
@@ -63,7 +67,7 @@ export class AwarenessLink {
   /** The link is lost: who was there is not known any more. */
   lost(): void {
     this.#joined = false;
-    this.#set([...this.#users.keys()].map((client) => [client, null]));
+    this.#set([...this.#pages.keys()].map((client) => [client, null]));
   }
 
   destroy(): void {
@@ -91,11 +95,11 @@ export class AwarenessLink {
     this.#socket.emit(AWARENESS, { document_id: this.#documentId, user_id: this.#socket.id, update });
   }
 
-  #heard = ({ document_id, user_id, update }: Heard): void => {
-    if (document_id !== this.#documentId) return;
-    const states = parsed(bytes(update)).filter(([client]) => client !== this.#awareness.clientID);
+  #heard = (heard: Heard): void => {
+    if (heard.document_id !== this.#documentId) return;
+    const states = parsed(bytes(heard.update)).filter(([client]) => client !== this.#awareness.clientID);
     this.#set(states);
-    for (const [client, state] of states) if (state !== null) this.#users.set(client, user_id);
+    for (const [client, state] of states) if (state !== null) this.#pages.set(client, pageOf(heard));
   };
 
   /** A newcomer has heard nobody yet. */
@@ -103,11 +107,11 @@ export class AwarenessLink {
     if (document_id === this.#documentId) this.#soon();
   };
 
-  /** Somebody left with one of their pages; if they have another one, it says so now. */
-  #left = ({ document_id, user_id }: Heard): void => {
-    if (document_id !== this.#documentId) return;
-    this.#set([...this.#users].filter(([, user]) => user === user_id).map(([client]) => [client, null]));
-    this.#soon();
+  /** Somebody left; if that was told of a user, and there is another page of theirs, it says so now. */
+  #left = (left: Heard): void => {
+    if (left.document_id !== this.#documentId) return;
+    this.#set([...this.#pages].filter(([, page]) => page === pageOf(left)).map(([client]) => [client, null]));
+    if (left.socket_id === undefined) this.#soon();
   };
 
   #set(states: [number, State | null][]): void {
@@ -127,7 +131,7 @@ export class AwarenessLink {
       states.set(client, state);
       (known ? change.updated : change.added).push(client);
     } else {
-      this.#users.delete(client);
+      this.#pages.delete(client);
       if (states.delete(client)) change.removed.push(client);
     }
   }

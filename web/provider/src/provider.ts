@@ -84,6 +84,8 @@ export class RoomlogProvider extends Emitter<ProviderEvents> {
   /** Updates that came before the answer to our join. */
   #early: [wire.WireBytes, string | undefined][] = [];
   #parted = false;
+  /** Something was too large, and all was compared for that. */
+  #compared = false;
   #refusal: Refusal | null = null;
   #tries = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -200,8 +202,7 @@ export class RoomlogProvider extends Emitter<ProviderEvents> {
     Y.applyUpdate(this.doc, update, this);
     ({ epoch: this.epoch, position: this.position, write: this.write } = answer);
     if (answer.mode !== "tail") {
-      const lacks = missing(this.doc, wire.bytes(answer.state_vector), update);
-      this.#outbox.replace(lacks === null ? [] : [lacks]);
+      this.#outbox.replace(missing(this.doc, wire.bytes(answer.state_vector), update));
     }
     this.#phase = "joined";
     this.#tries = 0;
@@ -253,10 +254,11 @@ export class RoomlogProvider extends Emitter<ProviderEvents> {
     const refused = wire.refusal(answer);
     if (refused !== null) return this.#refused(refused);
     if ("resync" in answer) {
-      this.#outbox.replace([Y.encodeStateAsUpdate(this.doc, wire.bytes(answer.resync))]);
+      this.#outbox.replace(missing(this.doc, wire.bytes(answer.resync), null));
       return this.#again({ error: "resync" });
     }
     this.#outbox.saved();
+    this.#compared = false;
     this.#tries = 0;
     this.#after(UPDATE_EVERY_MS, this.#send);
     this.#tell();
@@ -275,11 +277,12 @@ export class RoomlogProvider extends Emitter<ProviderEvents> {
   }
 
   /**
-   * After a join the server takes an update of a whole document's size, and much of ours may have been deleted since:
-   * so we join once more without our position, and all is compared.
+   * Much of what was too large may have been deleted since, and what is left comes in pieces when all is compared: so
+   * we join once more without our position, before we say that it is refused.
    */
   #whole(): boolean {
-    const first = this.position !== null && this.#phase === "joined";
+    const first = !this.#compared;
+    this.#compared = true;
     this.position = null;
     if (first) this.retry();
     return first;

@@ -72,6 +72,15 @@ const orders = {
     await editor.writable?.();
     return paper.delete(at);
   },
+  // All of it, as one edit.
+  clear: ({ name }) => editors.get(name).paper.fragment.delete(0, editors.get(name).paper.fragment.length),
+  // The last word, and the page is closed in the same turn.
+  async last({ name, text }) {
+    const { socket, paper, editor } = editors.get(name);
+    paper.insert(1, text);
+    await editor.close();
+    socket.disconnect();
+  },
   move: ({ name, state }) => editors.get(name).editor.awareness.setLocalState(state),
   retry: ({ name }) => editors.get(name).editor.provider.retry(),
   look({ name }) {

@@ -28,7 +28,7 @@ export class Paper {
     }
     this.doc.transact(() => {
       const paragraph = new Y.XmlElement("paragraph");
-      paragraph.push([new Y.XmlText(text)]);
+      paragraph.insert(0, [new Y.XmlText(text)]);
       this.fragment.push([paragraph]);
     });
   }

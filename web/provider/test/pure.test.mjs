@@ -68,8 +68,8 @@ test("nothing is missing when both have the same, deletions included", () => {
   doc.getText("t").delete(1, 2);
   const theirs = copy(doc);
   const update = Y.encodeStateAsUpdate(theirs);
-  assert.equal(missing(doc, Y.encodeStateVector(theirs), update), null);
-  assert.equal(missing(new Y.Doc(), Y.encodeStateVector(new Y.Doc()), new Uint8Array([0, 0])), null);
+  assert.deepEqual(missing(doc, Y.encodeStateVector(theirs), update), []);
+  assert.deepEqual(missing(new Y.Doc(), Y.encodeStateVector(new Y.Doc()), new Uint8Array([0, 0])), []);
 });
 
 test("a deletion that the server lost is missing, though the state vectors are equal", () => {
@@ -77,7 +77,9 @@ test("a deletion that the server lost is missing, though the state vectors are e
   const theirs = copy(doc);
   doc.getText("t").delete(1, 2);
   assert.deepEqual(Y.encodeStateVector(doc), Y.encodeStateVector(theirs));
-  Y.applyUpdate(theirs, missing(doc, Y.encodeStateVector(theirs), Y.encodeStateAsUpdate(theirs)));
+  const [update, ...more] = missing(doc, Y.encodeStateVector(theirs), Y.encodeStateAsUpdate(theirs));
+  Y.applyUpdate(theirs, update);
+  assert.deepEqual(more, []);
   assert.equal(theirs.getText("t").toString(), "hlo");
 });
 
@@ -87,8 +89,53 @@ test("deletions that only the server has are not ours to send", () => {
   theirs.getText("t").delete(1, 2);
   const update = Y.encodeStateAsUpdate(theirs, Y.encodeStateVector(doc));
   Y.applyUpdate(doc, update);
-  assert.equal(missing(doc, Y.encodeStateVector(theirs), update), null);
+  assert.deepEqual(missing(doc, Y.encodeStateVector(theirs), update), []);
 });
+
+/** Small, reproducible chance. */
+function dice(seed) {
+  return (sides) => {
+    seed = (seed * 1103515245 + 12345) % 2 ** 31;
+    return Math.floor((seed / 2 ** 31) * sides);
+  };
+}
+
+function scribble(doc, roll, edits) {
+  const text = doc.getText("t");
+  for (let edit = 0; edit < edits; edit += 1) {
+    if (text.length > 0 && roll(4) === 0) text.delete(roll(text.length), 1);
+    else text.insert(roll(text.length + 1), String.fromCharCode(97 + roll(26)));
+  }
+}
+
+for (const [seed, edits] of [[1, 20], [2, 200], [3, 200], [4, 12_000]]) {
+  test(`${edits} edits of two offline pages that know each other come up in updates that fit one after the other (${seed})`, () => {
+    const roll = dice(seed);
+    const server = new Y.Doc();
+    scribble(server, roll, edits);
+    const [one, other] = [copy(server), copy(server)];
+    scribble(server, roll, edits);
+    for (let turn = 0; turn < 4; turn += 1) {
+      scribble(one, roll, edits / 4);
+      Y.applyUpdate(other, Y.encodeStateAsUpdate(one, Y.encodeStateVector(other)));
+      scribble(other, roll, edits / 4);
+      Y.applyUpdate(one, Y.encodeStateAsUpdate(other, Y.encodeStateVector(one)));
+    }
+    const vector = Y.encodeStateVector(server);
+    const answer = Y.encodeStateAsUpdate(server, Y.encodeStateVector(one));
+    Y.applyUpdate(one, answer);
+    const updates = missing(one, vector, answer);
+    assert.ok(edits < 1000 || updates.length > 2);
+    for (const update of updates) {
+      Y.applyUpdate(server, update);
+      assert.equal(server.store.pendingStructs, null);
+      assert.equal(server.store.pendingDs, null);
+    }
+    assert.equal(server.getText("t").toString(), one.getText("t").toString());
+    const again = Y.encodeStateAsUpdate(server, Y.encodeStateVector(one));
+    assert.deepEqual(missing(one, Y.encodeStateVector(server), again), []);
+  });
+}
 
 test("parts are one whole in their order, before or after the answer, and those of another answer are forgotten", async () => {
   const parts = new Parts();

@@ -15,6 +15,13 @@ export class StockEditor {
       Y.applyUpdate(paper.doc, new Uint8Array(update), "server");
       this.snapshotSoon();
     });
+    // Awareness as the page has it: the JSON text of states by client. Nobody is ever removed, but a state may be empty.
+    this.states = new Map();
+    socket.on("ydoc:awareness:update", ({ document_id, update }) => {
+      if (document_id !== this.documentId) return;
+      const said = JSON.parse(new TextDecoder().decode(new Uint8Array(update)));
+      for (const [client, state] of Object.entries(said)) this.states.set(client, state);
+    });
     paper.doc.on("update", async (update, origin) => {
       if (origin === "server") return;
       await Promise.resolve(); // the page waits a tick, too
@@ -44,7 +51,7 @@ export class StockEditor {
   seed(text) {
     const mine = new Y.Doc();
     const paragraph = new Y.XmlElement("paragraph");
-    paragraph.push([new Y.XmlText(text)]);
+    paragraph.insert(0, [new Y.XmlText(text)]);
     mine.getXmlFragment("prosemirror").push([paragraph]);
     const body = { document_id: this.documentId, update: Array.from(Y.encodeStateAsUpdate(mine)), initialize: true };
     this.socket.emit("ydoc:document:update", body, (winner) => {
@@ -87,6 +94,7 @@ export class StockEditor {
   }
 
   look() {
-    return { synced: this.synced, snapshots: this.snapshots };
+    const states = [...this.states.values()].filter((state) => state.user);
+    return { synced: this.synced, snapshots: this.snapshots, states };
   }
 }
