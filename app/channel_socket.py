@@ -8,8 +8,8 @@ import orjson
 
 from app.channel_payloads import ChannelEvent, TypingData
 from app.channels import Channels
+from app.drafts import EVENT
 from app.memberships import Memberships
-from app.messages import EVENT
 from app.payloads import parse
 from app.session import Session
 from app.sessions import NodeSessions, Refused

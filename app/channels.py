@@ -6,13 +6,12 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from app.chats import READS, ChatBusy
+from app.unfolded import Unfolded, changes_after, read_unfolded
 from archive.channel import CHANNEL_ROOM, MARKS, MESSAGES, ChannelMessage, Mark, Member, StoredChannel
 from archive.channel_reads import Unread, UnreadAsk
 from archive.channel_view import MessageView, Select, touched_by
-from archive.fold import sift
 from archive.store import Archive
-from archive.tables import Key, Rows, patched_rows
+from archive.tables import Key, patched_rows
 from streams.entry import Entry, Position
 from streams.replay import Gap, Reader
 
@@ -62,22 +61,22 @@ class Channels:
         if known is None:
             return None
         tail = await self._reader.tail_of(CHANNEL_ROOM + channel_id, known.position, vouch=True)
-        return None if isinstance(tail, Gap) else known.patched(_rows(tail[1]), tail[0])
+        return None if isinstance(tail, Gap) else known.patched(changes_after(tail[1]).rows, tail[0])
 
     async def _from_archive(self, channel_id: str) -> StoredChannel:
-        for _ in range(READS):
-            stored = await self._archive.channels.channel(channel_id)
-            tail = await self._reader.tail_of(CHANNEL_ROOM + channel_id, stored.position)
-            if not isinstance(tail, Gap):
-                return stored.patched(_rows(tail[1]), tail[0])
-        raise _busy(channel_id)
+        async def stored() -> tuple[Position, StoredChannel]:
+            channel = await self._archive.channels.channel(channel_id)
+            return channel.position, channel
+
+        found = await read_unfolded(self._reader, CHANNEL_ROOM + channel_id, stored)
+        return found.stored.patched(changes_after(found.entries).rows, found.position)
 
     async def view(self, select: Select) -> MessageView:
         """The selected messages, with all that the log has of them."""
-        position, entries = await self._tail(select.channel_id)
-        touched = touched_by(_rows(entries))
+        tail = await self._tail(select.channel_id)
+        touched = touched_by(changes_after(tail.entries).rows)
         view = await self._archive.channels.messages(replace(select, touched=select.touched | touched))
-        return view.patched(_rows(_after(entries, view.position)), max(position, view.position))
+        return view.patched(changes_after(tail.entries, view.position).rows, max(tail.position, view.position))
 
     async def mine(self, user_id: str) -> list[Mine]:
         """The channels that a user is a member of."""
@@ -91,50 +90,32 @@ class Channels:
 
     async def marks(self, user_id: str) -> dict[Key, Mark]:
         """The user's marks: at least one for every channel that it may be in."""
-        room = f"user:{user_id}"
-        for _ in range(READS):
-            position, marks = await self._archive.channels.marks(user_id)
-            tail = await self._reader.tail_of(room, position)
-            if not isinstance(tail, Gap):
-                return patched_rows(MARKS, marks, _rows(tail[1]))
-        raise _busy(room)
+        found = await read_unfolded(self._reader, f"user:{user_id}", lambda: self._archive.channels.marks(user_id))
+        return patched_rows(MARKS, found.stored, changes_after(found.entries).rows)
 
     async def unread(self, user_id: str, mine: Sequence[Mine]) -> dict[str, tuple[int, int]]:
         """By channel: how many top-level messages of others are unread, and when the last one came (ns, 0: never)."""
-        tails = {m.stored.channel.id: await self._unfolded(m.stored.channel.id) for m in mine}
-        asks = [UnreadAsk(key, m.read_at, touched_by(_rows(tails[key]))) for key, m in zip(tails, mine, strict=True)]
+        tails = {m.stored.channel.id: (await self._tail(m.stored.channel.id)).entries for m in mine}
+        asks = [
+            UnreadAsk(key, m.read_at, touched_by(changes_after(tails[key]).rows))
+            for key, m in zip(tails, mine, strict=True)
+        ]
         found = await self._archive.channels.unread(user_id, asks) if asks else {}
         return {a.channel_id: _counted(user_id, a, found[a.channel_id], tails[a.channel_id]) for a in asks}
 
-    async def _unfolded(self, channel_id: str) -> Sequence[Entry]:
+    async def _tail(self, channel_id: str) -> Unfolded[None]:
         """The entries of the channel's room that are not folded yet; the last of them may be, by now."""
-        return (await self._tail(channel_id))[1]
-
-    async def _tail(self, channel_id: str) -> tuple[Position, Sequence[Entry]]:
         room = CHANNEL_ROOM + channel_id
-        for _ in range(READS):
-            tail = await self._reader.tail_of(room, (await self._archive.stored([room]))[room])
-            if not isinstance(tail, Gap):
-                return tail
-        raise _busy(channel_id)
+
+        async def stored() -> tuple[Position, None]:
+            return (await self._archive.stored([room]))[room], None
+
+        return await read_unfolded(self._reader, room, stored)
 
 
 def _counted(user_id: str, ask: UnreadAsk, stored: Unread, tail: Iterable[Entry]) -> tuple[int, int]:
     rows: dict[Key, ChannelMessage] = {(m.channel_id, m.id): m for m in stored.touched}
-    touched = patched_rows(MESSAGES, rows, _rows(_after(tail, stored.position))).values()
+    touched = patched_rows(MESSAGES, rows, changes_after(tail, stored.position).rows).values()
     visible = [m for m in touched if m.is_visible and m.parent_id is None and m.id in ask.touched]
     fresh = [m for m in visible if m.created_at > ask.since and m.user_id != user_id]
     return stored.count + len(fresh), max([stored.latest_at, *(m.created_at for m in visible)])
-
-
-def _rows(entries: Iterable[Entry]) -> Rows:
-    """What entries change; poison is passed over, as the worker does."""
-    return sift(entries).changes.rows
-
-
-def _after(entries: Iterable[Entry], position: Position) -> list[Entry]:
-    return [entry for entry in entries if entry.position > position]
-
-
-def _busy(what: str) -> ChatBusy:
-    return ChatBusy(f"{what} could not be read in one piece")

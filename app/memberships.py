@@ -17,8 +17,8 @@ from typing import Any
 import orjson
 
 from app.channels import Channels
+from app.drafts import EVENT, Actor
 from app.emitter import Emitter
-from app.messages import EVENT, Actor
 from app.orders import Orders
 from archive.channel import CHANNEL_ROOM, StoredChannel, Webhook
 from archive.channel_wire import channel_wire

@@ -11,17 +11,16 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
 import orjson
 
 from app.channels import Channels
+from app.drafts import EVENT, Actor, Change, Draft, NoMessage, NotYours, Written
 from app.emitter import Emitter
 from app.payloads import BadPayload
-from archive.channel import CHANNEL_ROOM, ChannelMessage, StoredChannel
+from archive.channel import CHANNEL_ROOM, StoredChannel
 from archive.channel_events import channel_changes
 from archive.channel_view import MessageView, Select
 from archive.channel_wire import channel_wire
@@ -31,64 +30,8 @@ from streams.entry import Entry, Position
 from streams.errors import KeyReused
 from streams.replay import Gap, Reader
 
-EVENT = "events:channel"
 SHOWN_AGAIN = 20
 """How often a writer shows a message again at most; after that many collisions others are about to show it."""
-
-
-class NoMessage(Exception):
-    """There is no such message in the channel, or it was deleted."""
-
-
-class NotYours(Exception):
-    """The user may see the message, but not change it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who writes: a user, or a webhook (role "webhook")."""
-
-    id: str
-    name: str
-    role: str
-
-    @property
-    def wire(self) -> JsonObject:
-        return {"id": self.id, "name": self.name, "role": self.role}
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A message to post. user_id: whose it is. temp_id: what the poster's page calls it meanwhile."""
-
-    user_id: str
-    content: str
-    parent_id: str | None = None
-    reply_to_id: str | None = None
-    data: Any = None
-    meta: Any = None
-    temp_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A change of a message. data: joins the message in what clients see. patch: columns, for `message:update`.
-
-    may: whether the actor may make it, given the message.
-    """
-
-    kind: str
-    data: JsonObject
-    patch: JsonObject | None = None
-    may: Callable[[ChannelMessage], bool] = lambda _message: True
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A message after a write, as clients see it, and where the write is in the log."""
-
-    message: JsonObject
-    appended: Appended
 
 
 class Messages:

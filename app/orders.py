@@ -62,7 +62,8 @@ class Orders:
     async def leave_room(self, room: str, user_ids: Iterable[str]) -> None:
         """Take all sessions of the users out of a room. When it returns, no node delivers it to them any more, and
         those that are away do not come back into it."""
-        await self._take_out(self.to_leave(room, user_ids), [sessions_of(user_id) for user_id in user_ids], room)
+        names = sorted(user_ids)
+        await self._take_out(self.to_leave(room, names), [sessions_of(name) for name in names], room)
 
     def to_leave(self, room: str, user_ids: Iterable[str]) -> NewEntry:
         """The order that takes all sessions of the users out of a room, for who appends it beside something else."""

@@ -145,7 +145,7 @@ async def _window(connection: AsyncConnection[Any], select: Select) -> list[Chan
         of = _PINNED
     elif select.parent_id is not None:
         of, parents = _OF_THREAD, [select.parent_id]
-    args = [select.channel_id, *parents, list(select.touched), select.offset, select.count]
+    args = [select.channel_id, *parents, list(select.touched), select.window.offset, select.window.count]
     return await _rows(connection, ChannelMessage, _WINDOW.format(of=of).encode(), args)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cmp_to_key
 from typing import Self
 
 from archive.channel import MESSAGES, REACTIONS, ChannelMessage, Reaction
 from archive.shapes import Json, JsonObject
 from archive.tables import Key, Rows, patched_rows
+from archive.windows import Window
 from streams.entry import Position
 
 
@@ -33,14 +35,9 @@ class Select:
         return message.is_pinned if self.pinned else message.parent_id == self.parent_id
 
     @property
-    def offset(self) -> int:
-        """Where the window begins among the untouched: so many touched ones may be newer."""
-        return max(self.skip - len(self.touched), 0)
-
-    @property
-    def count(self) -> int:
-        """How many untouched messages the window needs."""
-        return self.skip - self.offset + self.limit if self.limit else 0
+    def window(self) -> Window:
+        """Of the untouched messages, what the page needs: touched ones may be newer."""
+        return Window(self.skip, self.limit, len(self.touched))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +78,8 @@ class MessageView:
 
     def page(self) -> list[ChannelMessage]:
         """The window's messages, the newest first, touched ones in their places."""
-        window = [self.rows[key] for key in self.window]
         touched = [m for m in self._touched() if self.select.takes(m)]
-        offset = self.select.offset
-        if offset and not window:
-            return []
-        older = [m for m in touched if not offset or _age(m) < _age(window[0])]
-        merged = sorted([*window, *older], key=_age, reverse=True)
-        first = self.select.skip - offset - (len(touched) - len(older))
-        return merged[first : first + self.select.limit]
+        return self.select.window.page([self.rows[key] for key in self.window], touched, _newest_first)
 
     def wire(self, message: ChannelMessage) -> JsonObject:
         """The message as clients read it (Open WebUI's MessageResponse)."""
@@ -124,8 +114,12 @@ def touched_by(rows: Rows) -> frozenset[str]:
     return frozenset(message_id for _channel_id, message_id in rows.get(MESSAGES, {}))
 
 
-def _age(message: ChannelMessage) -> tuple[int, str]:
-    return message.created_at, message.id
+def _compared(one: ChannelMessage, other: ChannelMessage) -> int:
+    age, others = (one.created_at, one.id), (other.created_at, other.id)
+    return (age < others) - (age > others)
+
+
+_newest_first = cmp_to_key(_compared)
 
 
 def _plain(message: ChannelMessage) -> JsonObject:

@@ -14,8 +14,8 @@ from starlette.responses import Response
 
 from app.auth import Identity
 from app.channel_payloads import MessageUpdate, NewMessage, Pin, ReactionBody, WebhookMessage
+from app.drafts import Actor, Change, Draft, NoMessage, NotYours, Written
 from app.http import ApiError, Json, acknowledge, identify, node_of, number, once_in, once_of, read_body
-from app.messages import Actor, Change, Draft, NoMessage, NotYours, Written
 from app.routes.channels import actor_of, may_manage, readable, writable
 from archive.channel import CHANNEL_ROOM, ChannelMessage, StoredChannel
 from archive.channel_view import MessageView, Select

@@ -8,14 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.auth import Identity
-from app.channel_payloads import ChannelUpdate, MemberIds, Mute, NewChannel, NewWebhook
+from app.channel_payloads import ChannelUpdate, NewChannel
 from app.channels import Mine
+from app.drafts import Actor
 from app.http import ApiError, Json, acknowledge, identify, node_of, once_of, read_body
 from app.memberships import Plan
-from app.messages import Actor
 from app.node import Node
 from app.payloads import BadPayload
-from archive.channel import CHANNEL_ROOM, Member, StoredChannel, Webhook
+from archive.channel import CHANNEL_ROOM, StoredChannel
 from archive.channel_wire import channel_wire
 
 
@@ -158,103 +158,3 @@ async def delete(request: Request) -> Response:
     appended = await node.memberships.delete(stored, actor_of(identity))
     await acknowledge(request, CHANNEL_ROOM + stored.channel.id, appended)
     return Json(True)
-
-
-async def members(request: Request) -> Response:
-    """A channel's members, with their names where they were seen."""
-    node, identity = node_of(request), await identify(request)
-    stored = await readable(request, node, identity)
-    found = list(stored.members.values())
-    names = await node.archive.users([member.user_id for member in found])
-    users = [_member(m, names[m.user_id].name if m.user_id in names else "") for m in found]
-    return Json({"users": users, "total": len(users)})
-
-
-def _member(member: Member, name: str) -> dict[str, Any]:
-    return {"id": member.user_id, "name": name, "role": member.role, "joined_at": member.joined_at}
-
-
-async def add_members(request: Request) -> Response:
-    """Add members; when it answers, all their sessions on every node are in the room."""
-    node, identity = node_of(request), await identify(request)
-    stored = await managed(request, node, identity)
-    _not_direct(stored)
-    body = await read_body(request, MemberIds)
-    appended = await node.memberships.add(stored, actor_of(identity), body.user_ids)
-    await acknowledge(request, CHANNEL_ROOM + stored.channel.id, appended)
-    return await members(request)
-
-
-async def remove_members(request: Request) -> Response:
-    """Remove members, or leave; when it answers, no session of theirs is in the room or gets back into it."""
-    node, identity = node_of(request), await identify(request)
-    stored = await readable(request, node, identity)
-    _not_direct(stored)
-    body = await read_body(request, MemberIds)
-    if body.user_ids != [identity.user_id] and not may_manage(identity, stored):
-        raise ApiError(403, "forbidden", "only the channel's owners may do this")
-    appended = await node.memberships.remove(stored, actor_of(identity), body.user_ids)
-    await acknowledge(request, CHANNEL_ROOM + stored.channel.id, appended)
-    return Json(True)
-
-
-def _not_direct(stored: StoredChannel) -> None:
-    if stored.channel.kind == "dm":
-        raise ApiError(403, "forbidden", "direct messages have the two members that they have")
-
-
-async def mute(request: Request) -> Response:
-    """Whether the asking user wants to be bothered by a channel; all its sessions are told."""
-    node, identity = node_of(request), await identify(request)
-    stored = await _joined(request, node, identity)
-    body = await read_body(request, Mute)
-    appended = await node.memberships.mute(stored.channel.id, identity.user_id, body.is_channel_muted)
-    await acknowledge(request, f"user:{identity.user_id}", appended)
-    return Json(True)
-
-
-async def _joined(request: Request, node: Node, identity: Identity) -> StoredChannel:
-    stored = await readable(request, node, identity)
-    if stored.member(identity.user_id) is None:
-        raise unknown(stored.channel.id)
-    return stored
-
-
-async def webhooks(request: Request) -> Response:
-    """A channel's webhooks, with their tokens."""
-    node, identity = node_of(request), await identify(request)
-    stored = await managed(request, node, identity)
-    return Json([_webhook(webhook) for webhook in stored.webhooks.values()])
-
-
-async def add_webhook(request: Request) -> Response:
-    """Make a webhook: whoever knows its id and token may post."""
-    node, identity = node_of(request), await identify(request)
-    stored = await managed(request, node, identity)
-    body = await read_body(request, NewWebhook)
-    webhook, appended = await node.memberships.add_webhook(stored, actor_of(identity), body.name)
-    await acknowledge(request, CHANNEL_ROOM + stored.channel.id, appended)
-    return Json(_webhook(webhook))
-
-
-async def remove_webhook(request: Request) -> Response:
-    """Close a webhook."""
-    node, identity = node_of(request), await identify(request)
-    stored = await managed(request, node, identity)
-    webhook_id: str = request.path_params["webhook_id"]
-    if stored.webhook(webhook_id) is None:
-        raise ApiError(404, "not_found", "there is no such webhook")
-    appended = await node.memberships.remove_webhook(stored, actor_of(identity), webhook_id)
-    await acknowledge(request, CHANNEL_ROOM + stored.channel.id, appended)
-    return Json(True)
-
-
-def _webhook(webhook: Webhook) -> dict[str, Any]:
-    return {
-        "id": webhook.id,
-        "channel_id": webhook.channel_id,
-        "user_id": webhook.user_id,
-        "name": webhook.name,
-        "token": webhook.token,
-        "created_at": webhook.created_at,
-    }

@@ -156,7 +156,7 @@ def test_a_page_is_the_same_wherever_the_fold_stands(log: Any, cut: int, skip: i
     stored = patched_rows(MESSAGES, {}, sift(entries[:cut]).changes.rows)
     tail = sift(entries[cut:]).changes.rows
     select = Select("c", touched_by(tail), parent, skip, limit)
-    old = _listed(stored, parent, select.touched)[select.offset :][: select.count]
+    old = _listed(stored, parent, select.touched)[select.window.offset :][: select.window.count]
     view = MessageView(select, tuple(("c", m.id) for m in old), stored).patched(tail, Position.ZERO)
     whole = _listed(patched_rows(MESSAGES, {}, sift(entries).changes.rows), parent, frozenset())
     assert view.page() == whole[skip:][:limit]
