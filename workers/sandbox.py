@@ -130,18 +130,28 @@ class Sandbox:
             await self._discard()
 
     async def _job(self, name: bytes, parts: Sequence[bytes]) -> list[bytes]:
-        cpu_s = self._limits.cpu_of(sum(map(len, parts)))
+        """A death is the job's only in a new child: a warm one may die of an earlier job, or by somebody's hand."""
         async with self._turn:
             child = await self._ready()
+            warm = child.jobs > 0
             try:
-                outcome, *answer = await child.ask([name, b"%d" % cpu_s, *parts], cpu_s * self._limits.patience)
-            except BaseException:
-                await self._discard()
-                raise
-            if outcome == b"done":
-                return answer
+                return await self._done(child, name, parts)
+            except SandboxDied:
+                if not warm or self._closed:
+                    raise
+            return await self._done(await self._ready(), name, parts)
+
+    async def _done(self, child: _Child, name: bytes, parts: Sequence[bytes]) -> list[bytes]:
+        cpu_s = self._limits.cpu_of(sum(map(len, parts)))
+        try:
+            outcome, *answer = await child.ask([name, b"%d" % cpu_s, *parts], cpu_s * self._limits.patience)
+        except BaseException:
             await self._discard()
-            raise Refused(b" ".join(answer).decode(errors="replace"))
+            raise
+        if outcome == b"done":
+            return answer
+        await self._discard()
+        raise Refused(b" ".join(answer).decode(errors="replace"))
 
     async def _ready(self) -> _Child:
         """The warm child, or a new one."""
