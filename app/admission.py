@@ -22,7 +22,8 @@ from streams.replay import Gap, Reader
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A session that was let in. reset: rooms to reload, when it could not be resumed; None when nothing was lost."""
+    """A session that was let in. reset: rooms to reload: all, when it could not be resumed; of one that was, those that
+    it had to leave while it was away, whether it is in them again or not. None when nothing was lost."""
 
     session: Session
     reset: tuple[str, ...] | None = None
@@ -93,9 +94,9 @@ class Admissions:
         connection = f"{self._sessions.node}/{socket.sid}"
         record = await self._records.take_over(pid[:128], identity.user_id, connection)
         session = await self._resume(identity, socket, record, auth.get("offset")) if record else None
-        if session is not None:
+        if record and session is not None:
             metrics.RESUMES.labels("recovered").inc()
-            return Admission(session)
+            return Admission(session, reset=_moved(record, session) or None)
         metrics.RESUMES.labels("not_recovered").inc()
         rooms = tuple(record.rooms) if record else (f"user:{identity.user_id}",)
         if record:
@@ -190,6 +191,11 @@ class Admissions:
             starts[late.room] = late.after
             had[late.room] = (late.upto, max(late.upto, position))
         return Place(position, starts, had) if len(record.replays) < KEPT_REPLAYS else None
+
+
+def _moved(record: SessionRecord, session: Session) -> tuple[str, ...]:
+    """Rooms of which the session is not owed all that came since it went: it is out of them, or entered them anew."""
+    return tuple(room for room, at in record.rooms.items() if session.feed.rooms.get(room) != at)
 
 
 def _position(offset: object, connected_at: Position) -> Position | None:

@@ -65,6 +65,11 @@ class Orders:
         names = sorted(user_ids)
         await self._take_out(self.to_leave(room, names), [sessions_of(name) for name in names], room)
 
+    async def leaving(self, room: str, user_ids: Iterable[str]) -> None:
+        """Before `to_leave` is appended: note it for those that are away, should this process not live to do `left`."""
+        early = (await self._reader.position()).next
+        await self._moves.out_of([sessions_of(user_id) for user_id in user_ids], room, early)
+
     def to_leave(self, room: str, user_ids: Iterable[str]) -> NewEntry:
         """The order that takes all sessions of the users out of a room, for who appends it beside something else."""
         return _entry({"do": "leave", "room": room, "users": sorted(user_ids)})

@@ -56,6 +56,7 @@ class Sharing:
         changed = {u: after.get(u) for u in before.keys() | after.keys() if before.get(u) != after.get(u)}
         lost = [user_id for user_id, word in changed.items() if word is None]
         body = orjson.dumps(grants_payload(shared.room, changed))
+        await asyncio.gather(*(self._orders.leaving(room, lost) for room in shared.rooms if lost))
         # Handed in within one turn, so they are in one batch of the log: either all happened or nothing did.
         entries = [NewEntry(shared.log, shared.event, body, quiet=True)] if changed else []
         entries += [self._orders.to_leave(room, lost) for room in shared.rooms if lost]

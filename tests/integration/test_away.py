@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from streams.errors import LogUnavailable
 from tests.contract.clients import Listener, listening
 from tests.contract.test_chats import join, share, two
 from tests.support.channels import ChannelApi
@@ -21,6 +22,11 @@ async def back(client: Listener, node: LocalNode, user_id: str) -> None:
 def posts(client: Listener) -> list[str]:
     """The contents of the channel messages that came."""
     return [b["data"]["data"]["content"] for b in client.of("events:channel") if b["data"]["type"] == "message"]
+
+
+def resets(client: Listener) -> list[list[str]]:
+    """The rooms that it was told to reload, each time."""
+    return [body["rooms"] for body in client.of("room:reset")]
 
 
 async def ends(client: Listener, node: LocalNode, user_id: str) -> None:
@@ -70,13 +76,68 @@ async def test_who_is_removed_from_a_channel_while_away_gets_nothing_more_of_it(
         await back(bob, other, "bob")
         await ends(bob, one, "bob")
         assert posts(bob) == ["one"]
+        assert resets(bob) == [[f"channel:{channel}"]]
         await bob.drop()
         await api.send("POST", f"/{channel}/update/members/add", {"user_ids": ["bob"]})
         await api.say(channel, "since")
         await back(bob, one, "bob")
         await ends(bob, other, "bob")
         assert posts(bob) == ["one", "since"]
+        assert len(resets(bob)) == 1, "it had been out of the room before"
         await api.aclose()
+
+
+async def test_who_was_removed_and_added_again_while_away_is_told_to_reload_the_room(fleet: Fleet) -> None:
+    async with two(fleet) as (one, other), listening(other.url, "bob") as bob:
+        api = ChannelApi(one.url, "alice")
+        channel, quiet = await api.create("bob"), await api.create("bob")
+        await api.say(channel, "one")
+        await eventually(lambda: posts(bob) == ["one"])
+        await bob.drop()
+        await api.say(channel, "for members")
+        await api.send("POST", f"/{channel}/update/members/remove", {"user_ids": ["bob"]})
+        await api.say(channel, "not for bob")
+        await api.send("POST", f"/{channel}/update/members/add", {"user_ids": ["bob"]})
+        await api.say(channel, "since")
+        await api.say(quiet, "elsewhere")
+        await back(bob, one, "bob")
+        await eventually(lambda: posts(bob) == ["one", "since", "elsewhere"])
+        assert resets(bob) == [[f"channel:{channel}"]]
+        await bob.drop()
+        await api.say(channel, "missed")
+        await back(bob, other, "bob")
+        await eventually(lambda: posts(bob)[-1] == "missed")
+        assert len(resets(bob)) == 1
+        await api.aclose()
+
+
+async def test_forbidden_time_is_not_replayed_though_the_node_that_took_access_away_died_over_it(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with two(fleet) as (one, other), listening(other.url, "bob") as bob:
+        alice = Api(one.url, "alice")
+        chat = await alice.new_chat()
+        await share(alice, chat, bob="read")
+        assert await join(bob, chat)
+        await bob.drop()
+
+        async def died(*_: Any) -> None:
+            raise LogUnavailable("the rest of this process does not happen")
+
+        with monkeypatch.context() as failing:
+            failing.setattr(one.node.orders, "left", died)
+            answer = await alice.client.post(f"/api/v1/chats/{chat}/access", json={"grants": []})
+            assert answer.status_code == 503
+        await one.node.server.emit("n", "secret", room=f"chat:{chat}")
+        await share(alice, chat, bob="read")
+        await back(bob, other, "bob")
+        await ends(bob, one, "bob")
+        assert bob.of("n") == []
+        assert resets(bob) == [[f"chat:{chat}"]]
+        assert await join(bob, chat)
+        await one.node.server.emit("n", "for all", room=f"chat:{chat}")
+        await eventually(lambda: bob.of("n") == ["for all"])
+        await alice.aclose()
 
 
 async def test_a_producers_rooms_hold_for_sessions_that_are_away_though_the_user_may_read_them(fleet: Fleet) -> None:
