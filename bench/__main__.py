@@ -48,12 +48,13 @@ def measure(cases: Sequence[Case], plan: Plan) -> Results:
     """Run the cases."""
     began, started = datetime.now(UTC), time.monotonic()
     total = sum(min(plan.runs, case.runs) * len(case.targets) for case in cases)
-    progress = Progress(total, lambda line: print(line, flush=True))
+    progress = Progress(total, lambda text: print(text, end="", flush=True))
     progress.note(f"{total} runs, at most {plan.budget_s / 60:.0f} minutes and the last run; loopback only")
     with postgres() as server:
         runs = asyncio.run(conduct(cases, plan, server, progress))
+        found = versions(server)
     about = {"when": began.strftime("%Y-%m-%d %H:%M UTC"), "seconds": time.monotonic() - started}
-    return Results({**about, "machine": machine(), "versions": versions()}, runs)
+    return Results({**about, "machine": machine(), "versions": found}, runs)
 
 
 def write(results: Results, cases: Sequence[Case], folder: Path) -> None:

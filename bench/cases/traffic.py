@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from bench.cases.base import Shown, costs, faults, latency
 from bench.plan import Plan
 from bench.stage import Stage
@@ -55,16 +57,18 @@ async def saturated(stage: Stage, plan: Plan, in_flight: int, members: int) -> t
     await stage.crowd.ask("credits", path=stage.credits, deliveries_each=members)
     await stage.crowd.ask("reset")
     window = stage.window()
+    started_ns = time.monotonic_ns()
     emitted = await stage.publisher.ask(
         "saturate", seconds=plan.saturated_s, in_flight=in_flight, paid_at=stage.credits
     )
-    await stage.settle(SETTLE_S)
+    settled = await stage.settle(SETTLE_S)
     usage = window.end()
+    seconds = (settled["last_at_ns"] - started_ns) / 1e9  # not to the window's end: what was lost is waited for
     report = await stage.crowd.ask("report", emitted=await stage.emitted())
     figures = costs(usage, report["deliveries"], "delivery") | faults(report) | latency(report)
     figures |= {
-        "deliveries_per_s": report["deliveries"] / usage.seconds,
-        "events_per_s": report["deliveries"] / members / usage.seconds,
+        "deliveries_per_s": report["deliveries"] / seconds,
+        "events_per_s": report["deliveries"] / members / seconds,
         "starved": float(emitted["starved"]),
         "events": emitted["events"],
         "deliveries": report["deliveries"],

