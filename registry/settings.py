@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     document_fold_longest_ms: int = Field(15_000, ge=0, description="An edit waits no longer than this for its fold.")
     document_fold_updates: int = Field(500, ge=1, description="Unfolded updates at which a document is folded at once.")
     document_fold_bytes: int = Field(256 << 10, ge=1, description="Bytes of unfolded updates at which it is, too.")
+    document_keep_bytes: int = Field(
+        16 << 20, ge=1_000, description="Folded updates of a document that are kept at most for who comes back."
+    )
     document_versions: int = Field(3, ge=1, description="Newest states of a document that are kept.")
     document_version_hours: int = Field(24, ge=0, description="Hours with edits of which the last state is kept.")
 

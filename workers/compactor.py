@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TypeVar
 
 from archive import Archive
 from archive.documents import FoldedDocument, Outcome, Quarantined, StoredDocument
-from archive.errors import ArchiveRefused, ArchiveUnavailable
+from archive.errors import ArchiveRefused
 from archive.yjs import NOTHING, Malformed, OverLimit, Unmergeable, Vector
 from streams.documents import Claim, DocumentLog, Progress
 from streams.entry import Position
@@ -27,20 +26,11 @@ from streams.rooms import Rooms
 from workers.config import WorkerConfig
 from workers.document_fold import Culprit, FoldResult, fold_pieces
 from workers.document_round import Round, read_round
+from workers.patience import LONGEST_PAUSE_S, Patience, Stopped
 from workers.sandbox import Sandbox, SandboxStarved
 from workers.tally import Tally, paused
 
 log = logging.getLogger("roomlog.compactor")
-
-LONGEST_PAUSE_S = 2.0
-"""Between two tries while a server is away."""
-
-T = TypeVar("T")
-
-
-class Stopped(Exception):
-    """The worker was told to stop while the database was away: the document is left for another worker."""
-
 
 class Compactor:
     """One loop that folds documents, one after the other. Several may run: compare-and-set decides.
@@ -67,6 +57,7 @@ class Compactor:
         self._config = config
         self._tally = tally
         self._stop = stop
+        self._database = Patience(tally, stop)
 
     async def run(self) -> None:
         """Fold what is due until stopped; the document in hand is finished first. A log that is away is waited for."""
@@ -101,7 +92,7 @@ class Compactor:
 
     async def _compact(self, claim: Claim) -> None:
         document_id = document_of(claim.room)
-        before = await self._patiently(lambda: self._archive.documents.stored(document_id))
+        before = await self._database.ask(lambda: self._archive.documents.stored(document_id))
         before = before or StoredDocument(document_id)
         await self._documents.pass_by(before.position)
         entries, size = self._config.document_entries, self._config.document_bytes
@@ -161,7 +152,7 @@ class Compactor:
         opened = await self._documents.vector(room)
         if opened is None or opened.head > position or result.vector.covers(Vector(opened.clocks)):
             return
-        if not await self._patiently(lambda: self._archive.documents.quarantined(document_of(room), 1)):
+        if not await self._database.ask(lambda: self._archive.documents.quarantined(document_of(room), 1)):
             log.error("%s: the log has structs that the stored document lacks; its editors are asked for them", room)
             await self._documents.forget(room)
 
@@ -179,7 +170,7 @@ class Compactor:
         if folded.content is None and folded.state is None and folded.position == before.position:
             return Outcome.STORED  # there is nothing to store
         try:
-            outcome = await self._patiently(lambda: self._archive.documents.commit(folded))
+            outcome = await self._database.ask(lambda: self._archive.documents.commit(folded))
         except ArchiveRefused as fault:
             if folded.content is None:
                 raise
@@ -202,23 +193,6 @@ class Compactor:
         self._tally.folded_entries += len(taken.pieces)
         if not await self._documents.finish(claim, progress):
             log.info("%s went to another worker during its fold", claim.room)
-
-    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Ask the database until it answers. Raises ArchiveRefused; Stopped when told to stop while it is away."""
-        pause_s = 0.05
-        while True:
-            try:
-                answer = await call()
-            except ArchiveUnavailable as fault:
-                self._tally.sql_ok = False
-                log.warning("the database is away, holding a document: %s", fault)
-            else:
-                self._tally.sql_ok = True
-                return answer
-            if self._stop.is_set():
-                raise Stopped
-            await paused(self._stop, pause_s)
-            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
     @property
     def _lease_ms(self) -> int:

@@ -20,6 +20,7 @@ class WorkerConfig:
     compact_every_s: the pause between two looks for documents that are due.
     compactors: documents that a worker folds at a time: one that ends its sandbox again and again keeps no other.
     document_entries, document_bytes: what one fold of a document takes up at most.
+    document_keep_bytes: what the log keeps of a document at most, if it is folded.
     fold_due: when documents are due.
     round_rooms, round_entries: what one transaction takes up at most; a room always gets `slice_entries_min`.
     """
@@ -37,6 +38,7 @@ class WorkerConfig:
     compactors: int = 2
     document_entries: int = 20_000
     document_bytes: int = 4 << 20
+    document_keep_bytes: int = 16 << 20
     fold_due: FoldDue = field(default_factory=FoldDue)
     round_rooms: int = 500
     round_entries: int = 10_000

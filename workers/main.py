@@ -153,6 +153,7 @@ def config_of(settings: Settings) -> WorkerConfig:
         sweep_every_s=settings.sweep_interval_s,
         room_cap=settings.room_cap,
         log_length=settings.shard_log_length,
+        document_keep_bytes=settings.document_keep_bytes,
         fold_due=settings.fold_due,
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Mapping, Sequence
 
 from archive import Archive
@@ -14,18 +13,14 @@ from streams.documents import DocumentLog
 from streams.entry import Position
 from streams.errors import LogUnavailable
 from streams.jobs import Jobs
-from streams.keys import document_of, is_document, is_folded
+from streams.keys import is_document, is_folded
 from streams.rooms import RoomHead, Rooms
 from workers.config import WorkerConfig
+from workers.document_sweep import DocumentSweep
 from workers.tally import Reports, paused
+from workers.trimmer import END, Trimmer
 
 log = logging.getLogger("roomlog.sweeper")
-
-TRIM_ENTRIES = 1000
-"""Entries that one trim by length drops: they are read first, to know where it ends."""
-
-END = Position(2**63, 0)
-"""Above every position: what is never folded may be trimmed anywhere."""
 
 
 class Sweeper:
@@ -45,7 +40,8 @@ class Sweeper:
         self._lease = lease
         self._rooms = rooms
         self._jobs = jobs
-        self._documents = documents
+        self._trimmer = Trimmer(rooms, config)
+        self._documents = DocumentSweep(documents, rooms, archive, self._trimmer, config)
         self._archive = archive
         self._reports = reports
         self._config = config
@@ -67,32 +63,12 @@ class Sweeper:
             if self._stop.is_set():
                 return
             await self._sweep([head for head in heads if not is_document(head.room)])
-            await self._sweep_documents([head for head in heads if is_document(head.room)])
+            await self._documents.sweep([head for head in heads if is_document(head.room)])
 
     async def _sweep(self, heads: Sequence[RoomHead]) -> None:
         folded = await self._folded([head.room for head in heads])
         await self._requeue({head.room: head.head for head in heads if head.head > folded[head.room]})
-        await self._trim_all(folded)
-
-    async def _sweep_documents(self, heads: Sequence[RoomHead]) -> None:
-        """What was kept of the documents that wait may be lost, with a server's memory: SQL and the heads tell."""
-        if not heads:
-            return
-        known = await self._archive.documents.positions([document_of(head.room) for head in heads])
-        folded = {head.room: known.stored[document_of(head.room)] for head in heads}
-        gone = [room for room in folded if document_of(room) in known.deleted]
-        for room in gone:
-            await self._documents.remove(room)
-            folded[room] = END
-        behind = [head.room for head in heads if head.head > folded[head.room]]
-        for room in set(behind) - await self._documents.waiting(behind):
-            if await self._documents.make_due(room):
-                log.warning("%s had unfolded updates and was not due", room)
-        await self._trim_all(folded)
-
-    async def _trim_all(self, folded: Mapping[str, Position]) -> None:
-        for room, length in (await self._rooms.lengths(list(folded))).items():
-            await self._trim(room, length, folded[room])
+        await self._trimmer.trim(folded)
 
     async def _requeue(self, behind: Mapping[str, Position]) -> None:
         """Queue the rooms that have no job. behind: their heads.
@@ -109,15 +85,3 @@ class Sweeper:
         kept = [room for room in rooms if is_folded(room)]
         stored = await self._archive.stored(kept) if kept else {}
         return dict.fromkeys(rooms, END) | stored
-
-    async def _trim(self, room: str, length: int, folded: Position) -> None:
-        """Drop what is folded and past the retention; above `room_keep`, what is folded."""
-        above = Position(folded.ms, folded.seq + 1)
-        expired = Position(max(int((time.time() - self._config.retention_s) * 1000), 0), 0)
-        length -= await self._rooms.trim(room, min(above, expired))
-        while length > self._config.room_keep:
-            keep_from = await self._rooms.nth(room, min(length - self._config.room_keep, TRIM_ENTRIES))
-            dropped = await self._rooms.trim(room, min(above, keep_from)) if keep_from else 0
-            if not dropped:
-                return
-            length -= dropped

@@ -47,9 +47,9 @@ class Floor:
         result = await self.archive.commit([RoomFold(room, before, position, Changes())])
         assert result.moved == {room}
 
-    async def sweep(self, retention_s: float = 3600, room_keep: int = 1000) -> None:
+    async def sweep(self, retention_s: float = 3600, room_keep: int = 1000, **more: int) -> None:
         """One sweep."""
-        config = WorkerConfig(retention_s=retention_s, room_keep=room_keep)
+        config = WorkerConfig(retention_s=retention_s, room_keep=room_keep, **more)  # type: ignore[arg-type]
         lease, rooms = Lease(self.link, self.client, "sweep"), Rooms(self.link, self.client)
         reports = Reports(self.link.keys, self.client)
         sweeper = Sweeper(lease, rooms, self.jobs, self.documents, self.archive, reports, config, asyncio.Event())
@@ -153,6 +153,18 @@ async def test_nothing_of_a_document_is_trimmed_that_sql_does_not_have(floor: Fl
     await fold_document(floor, positions[4])
     await floor.sweep(retention_s=-10, room_keep=1)
     assert await floor.kept(DOCUMENT_ROOM) == positions[5:]
+
+
+async def test_folded_updates_that_take_too_much_are_dropped_however_young(floor: Floor) -> None:
+    entries = [NewEntry(DOCUMENT_ROOM, "e", b"1", binary=bytes([n]) * 10_000) for n in range(100)]
+    answers = await asyncio.gather(*(floor.appender.append(entry) for entry in entries))
+    positions = [answer.position for answer in answers]
+    await fold_document(floor, positions[29])
+    await floor.sweep(document_keep_bytes=100_000)
+    assert await floor.kept(DOCUMENT_ROOM) == positions[30:]
+    await fold_document(floor, positions[-1])
+    await floor.sweep(document_keep_bytes=300_000)
+    assert 10 < len(await floor.kept(DOCUMENT_ROOM)) < 50
 
 
 async def test_a_documents_hash_goes_with_its_room(floor: Floor) -> None:
