@@ -32,6 +32,7 @@ from workers.tally import Tally, paused
 
 log = logging.getLogger("roomlog.compactor")
 
+
 class Compactor:
     """One loop that folds documents, one after the other. Several may run: compare-and-set decides.
 
