@@ -6,10 +6,12 @@ Nobody is connected in any of these tests: the last editor has left while the fo
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -269,4 +271,25 @@ async def test_an_emptied_log_goes_on_from_what_sql_and_the_editors_have(
         assert position > before.position
         found = await typist.folded(position)
         assert (text_of(found.state), found.epoch) == ("stored;after;", before.epoch)
+    await link.aclose()
+
+
+async def test_a_log_from_an_old_backup_goes_on_from_the_newer_state_in_sql(
+    own_fleet: Fleet, own_valkey: ValkeyServer, archive: Archive, tmp_path: Path
+) -> None:
+    own_fleet.worker(**FAST)
+    link = Link(own_valkey.url, Keys(own_fleet.key_prefix))
+    async with typing(link, archive) as typist:
+        await typist.folded(await typist.type("one;"))
+        await typist.rests()
+        shutil.copytree(own_valkey.folder, backup := tmp_path / "backup")
+        newer = await typist.folded(await typist.type("two;"))
+        await typist.rests()
+        own_valkey.kill()
+        shutil.rmtree(own_valkey.folder)
+        shutil.copytree(backup, own_valkey.folder)
+        own_valkey.start()
+        position = await typist.type("three;")
+        assert position > newer.position
+        assert text_of((await typist.folded(position)).state) == "one;two;three;"
     await link.aclose()

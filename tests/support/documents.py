@@ -54,8 +54,7 @@ def text_of(state: bytes) -> str:
 def change_of(update: bytes, epoch: str = FIRST_EPOCH, **more: Any) -> DocumentChange:
     """What an update needs and brings, as the reader has it."""
     found = read(update)
-    needs = [*found.needs, *((client, end) for client, _, end in found.deletes)]
-    return DocumentChange(epoch, found.spans, needs, **more)
+    return DocumentChange(epoch, found.spans, found.needs, **more)
 
 
 def entry_of(update: bytes, user: str = "alice", epoch: str = FIRST_EPOCH, room: str = ROOM) -> NewEntry:
