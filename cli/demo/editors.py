@@ -49,11 +49,23 @@ class Editor:
         finally:
             await self.client.hang_up()
 
+    @property
+    def writable(self) -> bool:
+        """Whether the user can type now."""
+        return True
+
+    async def edit(self, document_id: str) -> None:
+        """Open this document; `document_id` "" is none yet."""
+        self.document_id = document_id
+        if self.client.connected:
+            await self._join()
+
     async def _on_connect(self) -> None:
         self.links += 1
         self.recovered += self.client.recovered
         self.connected.set()
-        await self._join()
+        if self.document_id:
+            await self._join()
 
     async def _on_refused(self, _reason: object) -> None:
         """The node is not ready yet, or there is none: end the link, `run` tries again."""
@@ -92,8 +104,16 @@ class StockEditor(Editor):
         self.synced = False
         self.client.on(STATE, self._on_state)
 
+    @property
+    def writable(self) -> bool:
+        """The page takes no key while it is connected and not in step; offline it does."""
+        return self.synced or not self.client.connected
+
     async def _join(self) -> None:
-        await self.client.emit(JOIN, self._named)
+        try:
+            await self.client.emit(JOIN, self._named)
+        except SocketIOError:
+            return  # the link ended; the next one joins
 
     def _on_lost(self, _reason: object = None) -> None:
         self.synced = False

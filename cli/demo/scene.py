@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,7 +11,6 @@ from cli.demo.calls import Calls
 from cli.demo.conversation import Conversation
 from cli.demo.documents import Document, Step
 from cli.demo.front import Front
-from cli.demo.listeners import Listener
 from cli.demo.report import Section
 from cli.demo.stage import Stage
 
@@ -28,11 +28,20 @@ class Setting:
     victim: Calls
 
 
+class Guest(Protocol):
+    """A client that keeps itself connected while `run` runs. connected: set when it was so for the first time."""
+
+    @property
+    def connected(self) -> asyncio.Event: ...
+
+    async def run(self) -> None: ...
+
+
 class Scene(Protocol):
     """clients: run from before `play` until after `judge`. fronts: are cut every second while documents stream."""
 
     @property
-    def clients(self) -> Sequence[Listener]: ...
+    def clients(self) -> Sequence[Guest]: ...
 
     @property
     def fronts(self) -> Sequence[Front]: ...

@@ -14,10 +14,10 @@ from cli.demo.channel import Channel
 from cli.demo.completion import Completion
 from cli.demo.faults import VICTIM
 from cli.demo.front import Front
-from cli.demo.listeners import Listener
+from cli.demo.note import Note
 from cli.demo.question import Question
 from cli.demo.report import Section
-from cli.demo.scene import Progress, Scene, Setting
+from cli.demo.scene import Guest, Progress, Scene, Setting
 from cli.demo.stage import Stage
 
 
@@ -38,7 +38,7 @@ class Scenes:
         return [*self.lasting, *self.brief]
 
     @property
-    def clients(self) -> list[Listener]:
+    def clients(self) -> list[Guest]:
         return [client for scene in self.all for client in scene.clients]
 
     @property
@@ -72,10 +72,13 @@ async def scenes(here: Stage, calls: Calls, http: aiohttp.ClientSession) -> Asyn
     victim, steady = here.urls[VICTIM], here.urls[1 - VICTIM]
     setting = Setting(here, calls, Calls([steady], http), Calls([victim], http))
     async with AsyncExitStack() as stack:
-        fronts = [await stack.enter_async_context(Front(here.ports, turn).serving()) for turn in range(2)]
-        channel = Channel(setting, fronts[0], [victim, steady])
+        fronts = [await stack.enter_async_context(Front(here.ports, turn).serving()) for turn in range(4)]
+        lasting: list[Scene] = [
+            Channel(setting, fronts[0], [victim, steady]),
+            Note(setting, fronts[2:], [victim, steady]),
+        ]
         brief: list[Scene] = [Completion(setting, fronts[1]), Question(setting, [victim, steady])]
-        made = Scenes(setting, [channel], brief, asyncio.Event())
+        made = Scenes(setting, lasting, brief, asyncio.Event())
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(client.run()) for client in made.clients]
             yield made

@@ -5,7 +5,7 @@ from __future__ import annotations
 from archive.database import open_pool
 from archive.documents import StoredDocument
 from archive.store import Archive
-from cli.demo.paper import Paper
+from cli.demo.note import text_of
 from tests.support.nodes import Fleet
 
 
@@ -18,8 +18,4 @@ async def stored_document(fleet: Fleet, document_id: str) -> StoredDocument | No
 async def stored_text(fleet: Fleet, document_id: str) -> str:
     """The text of the newest snapshot, "" when there is none."""
     stored = await stored_document(fleet, document_id)
-    if stored is None:
-        return ""
-    paper = Paper(lambda _update: None)
-    paper.apply(stored.state)
-    return paper.text
+    return "" if stored is None else text_of(stored.state)

@@ -125,10 +125,7 @@ class PyEditor:
         return {name: value for name, value in vars(self.editor).items() if name not in hidden}
 
     async def _writable(self) -> None:
-        """Open WebUI's page takes no key while it is connected and not in step; offline it does."""
-        if isinstance(self.editor, StockEditor):
-            stock = self.editor
-            await eventually(lambda: stock.synced or not stock.client.connected, AGREE_S)
+        await eventually(lambda: self.editor.writable, AGREE_S)
 
 
 class Studio:
