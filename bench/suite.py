@@ -61,7 +61,7 @@ def _full() -> Sequence[Case]:
         Tokens(long, runs=1, bursts=False, name="tokens-long", title=title),
         Idle((US, PYSIO, IOREDIS, REDIS, FLOOR)),
         SlowReader((US, PYSIO, IOREDIS)),
-        Joins((US,)),
+        Joins((US, OWUI)),
         _many_rooms(),
         Rooms((NO_WORKER,), (10, 1_000, 100_000)),
     )

@@ -18,11 +18,12 @@ Figures = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A figure that the tables have. less: the smaller the better."""
+    """A figure that the tables have. less: the smaller the better. plotted: it stands in the plots too."""
 
     figure: str
     label: str
     less: bool = True
+    plotted: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,15 +11,18 @@ from bench.cases.base import Outcome, Shown
 from bench.plan import Plan
 from bench.stage import Stage
 from bench.targets.base import Target
-from bench.targets.seeds import fill_pool
+from bench.targets.seeds import fill_peer_pool, fill_pool
 from bench.window import Usage
 
 SIZES = (0, 1_000, 10_000, 50_000)
 CLIENTS = 100
 JOINS = 10
-"""Times that every client joins and leaves its chat, so that a measurement is long enough."""
+"""Times that every one of our clients joins its chat, so that a measurement is long enough; a peer's joins once."""
 
 JOIN_S = 60.0
+
+GONE_S = 0.5
+"""For the servers to be done with the clients of the size before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +45,21 @@ class Joins:
 
     async def run(self, stage: Stage, plan: Plan) -> Outcome:
         rooms = await stage.running.rooms(CLIENTS)
+        ours = stage.running.kind == "roomlog"
         calls = [
-            [client, "events:chat", {"chat_id": room.chat, "data": {"type": kind}}]
-            for _ in range(JOINS)
-            for kind in ("join", "leave")
+            [client, "events:chat", {"chat_id": room.chat, "data": {"type": "join"}}]
+            for _ in range(JOINS if ours else 1)
             for client, room in enumerate(rooms)
         ]
         figures: dict[str, float] = {}
         usage: Usage | None = None
         for before, size in pairwise((0, *SIZES)):
-            await fill_pool(stage.place.redis_url, before, size)
+            if ours:
+                await fill_pool(stage.place.redis_url, before, size)
+            else:
+                await fill_peer_pool(stage.place.redis_port, before, size)
             await stage.crowd.ask("close")
+            await asyncio.sleep(GONE_S)
             connecting = stage.window()
             await stage.admit([[room] for room in rooms])
             usage = connecting.end()
@@ -60,7 +68,7 @@ class Joins:
             answer = await stage.crowd.ask("call", calls=calls, limit_s=JOIN_S)
             usage = joining.end()
             figures[f"{size} refused"] = float(answer["refused"])
-            figures[f"{size} join_ms"] = _servers_s(usage) / (CLIENTS * JOINS) * 1000
+            figures[f"{size} join_ms"] = _servers_s(usage) / len(calls) * 1000
         assert usage is not None
         ratio = figures[f"{SIZES[-1]} join_ms"] / figures[f"{SIZES[0]} join_ms"]
         return Outcome(figures | {"most_to_least": ratio}, usage)

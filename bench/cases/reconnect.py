@@ -42,8 +42,8 @@ class Reconnect:
             for shown in (
                 Shown(f"{wave} seconds", f"{wave} clients: s to the last"),
                 Shown(f"{wave} lost", f"{wave}: lost"),
-                Shown(f"{wave} repeated", f"{wave}: repeated"),
-                Shown(f"{wave} disordered", f"{wave}: out of order"),
+                Shown(f"{wave} repeated", f"{wave}: repeated", plotted=False),
+                Shown(f"{wave} disordered", f"{wave}: out of order", plotted=False),
             )
         ] + [Shown("nodes_rss_mb", "nodes, MB"), Shown("redis_mb", "Redis at worst, MB")]
 

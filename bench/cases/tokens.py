@@ -52,12 +52,12 @@ class Tokens:
         Shown("transactions_per_event", "transactions a token"),
         Shown("wal_bytes_per_event", "WAL a token, bytes"),
         Shown("emit_and_fold_us_per_event", "CPU a token: emit, fold, SQL, µs"),
-        Shown("publisher_us_per_event", "emit, µs"),
-        Shown("worker_us_per_event", "worker, µs"),
-        Shown("postgres_us_per_event", "PostgreSQL, µs"),
-        Shown("lag_ms", "last token stored after, ms"),
+        Shown("publisher_us_per_event", "emit, µs", plotted=False),
+        Shown("worker_us_per_event", "worker, µs", plotted=False),
+        Shown("postgres_us_per_event", "PostgreSQL, µs", plotted=False),
+        Shown("lag_ms", "last token stored after, ms", plotted=False),
         Shown("burst deltas_per_s", f"worker, {STREAMS} streams waiting: tokens/s stored", less=False),
-        Shown("long sql_bytes_per_event", f"answers of {LONG:,} tokens: to SQL a token, bytes"),
+        Shown("long sql_bytes_per_event", f"answers of {LONG:,} tokens: to SQL a token, bytes", plotted=False),
     )
 
     async def run(self, stage: Stage, plan: Plan) -> Outcome:

@@ -13,14 +13,15 @@ SETTLE_S = 10.0
 
 PACED_AND_SATURATED = (
     Shown("paced node_us_per_delivery", "paced: nodes, µs"),
-    Shown("paced redis_us_per_delivery", "Redis, µs"),
-    Shown("paced worker_us_per_delivery", "worker, µs"),
-    Shown("paced p50_ms", "p50 ms"),
-    Shown("paced p99_ms", "p99 ms"),
-    Shown("paced p99.9_ms", "p99.9 ms"),
+    Shown("paced redis_us_per_delivery", "Redis, µs", plotted=False),
+    Shown("paced worker_us_per_delivery", "worker, µs", plotted=False),
+    Shown("paced publisher_us_per_delivery", "publisher, µs", plotted=False),
+    Shown("paced p50_ms", "p50 ms", plotted=False),
+    Shown("paced p99_ms", "paced: p99 ms"),
+    Shown("paced p99.9_ms", "p99.9 ms", plotted=False),
     Shown("saturated deliveries_per_s", "saturated: deliveries/s", less=False),
-    Shown("saturated node_us_per_delivery", "nodes, µs"),
-    Shown("saturated redis_us_per_delivery", "Redis, µs"),
+    Shown("saturated node_us_per_delivery", "saturated: nodes, µs"),
+    Shown("saturated redis_us_per_delivery", "Redis, µs", plotted=False),
 )
 
 

@@ -1,20 +1,23 @@
 """python-socketio with AsyncRedisManager, under uvicorn with its defaults; with ROOM_CHANNELS=1 in Open WebUI's set-up.
 
 That set-up, rebuilt from its description: one Pub/Sub channel a room, behind one pattern subscription; what is of a
-room without members here is dropped before it is decoded; orjson as the codec.
+room without members here is dropped before it is decoded; orjson as the codec; a session pool that a join reads whole.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import orjson
+import redis
 import socketio
 import uvicorn
 
 PATTERN = "socketio#*"
+POOL = "session_pool"
+POOL_SLICE = 1000
 
 
 class OrjsonCodec:
@@ -57,7 +60,21 @@ def application(redis_url: str, room_channels: bool) -> socketio.ASGIApp:
         for room in auth["rooms"]:
             await server.enter_room(sid, room)
 
+    if room_channels:
+        server.on("events:chat", joining(server, redis.Redis.from_url(redis_url)))
     return socketio.ASGIApp(server)
+
+
+def joining(server: socketio.AsyncServer, client: redis.Redis) -> Callable[..., Awaitable[bool]]:
+    """Joining a chat as Open WebUI's server does it: to tell who is present, the whole session pool is read and
+    decoded, by a client that blocks."""
+
+    async def join(sid: str, payload: dict[str, Any]) -> bool:
+        await server.enter_room(sid, f"chat:{payload['chat_id']}")
+        present = [orjson.loads(session) for _key, session in client.hscan_iter(POOL, count=POOL_SLICE)]
+        return isinstance(present, list)
+
+    return join
 
 
 if __name__ == "__main__":

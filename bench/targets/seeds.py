@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from bench.peers.pysio import POOL
+from bench.servers import ask_redis
 from registry.owners import Owners
 from registry.pool import Pool, Pooled
 from streams.keys import Keys
@@ -37,6 +39,20 @@ async def fill_pool(redis_url: str, begin: int, end: int) -> None:
             await asyncio.gather(*map(pool.enter, sessions[start : start + SLICE]))
     finally:
         await link.aclose()
+
+
+async def fill_peer_pool(redis_port: int, begin: int, end: int) -> None:
+    """The same in the pool of Open WebUI's set-up: a hash of JSON."""
+    for start in range(begin, end, SLICE):
+        pairs = [
+            part
+            for number in range(start, min(end, start + SLICE))
+            for part in (
+                f"elsewhere{number}",
+                f'{{"id":"e{number // 2}","name":"User","role":"user","last_seen_at":1}}',
+            )
+        ]
+        await ask_redis(redis_port, "HSET", POOL, *pairs)
 
 
 async def _not_stored(_chat_id: str) -> None:
