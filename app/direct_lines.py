@@ -20,7 +20,7 @@ STREAM_BYTES = 64 << 20
 """What one completion may be; above either it ends with an error."""
 
 STREAMS = 1000
-"""Completions that one node counts at a time; an older one starts from zero."""
+"""Completions that one node counts at a time; an older one starts from zero, those that are broken last."""
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class DirectLines:
         name = (session.sid, channel)
         stream = self._streams.setdefault(name, _Stream())
         if len(self._streams) > STREAMS:
-            self._streams.popitem(last=False)
+            self._forget_one(name)
         if done:
             self._streams.pop(name, None)
         if stream.broken:
@@ -71,6 +71,11 @@ class DirectLines:
         except BaseException:
             stream.broken = True
             raise
+
+    def _forget_one(self, but: tuple[str, str]) -> None:
+        """The oldest of which no line is missing: what is broken must not go on as if it was whole."""
+        whole = (name for name, stream in self._streams.items() if not stream.broken and name != but)
+        del self._streams[next(whole, next(iter(self._streams)))]
 
     async def _break_off(self, session: Session, channel: str, error: str) -> bool:
         """End a completion of which a line is missing; said again with every further line, in case the log is away."""

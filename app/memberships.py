@@ -111,7 +111,7 @@ class Memberships:
     async def delete(self, stored: StoredChannel, actor: Actor) -> Appended:
         """Delete a channel; when it returns, nobody is in its room."""
         appended = await self._append(stored.channel.id, "channel:delete", {}, actor)
-        await self._orders.leave_room(CHANNEL_ROOM + stored.channel.id, [key[1] for key in stored.members])
+        await self._orders.close_room(CHANNEL_ROOM + stored.channel.id)  # also to who was added since `stored` was read
         return appended
 
     async def add(self, stored: StoredChannel, actor: Actor, user_ids: Sequence[str]) -> Appended | None:

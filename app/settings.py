@@ -41,7 +41,9 @@ class Settings(SharedSettings):
     websocket_event_caller_timeout: float | None = Field(None, gt=0, description="Seconds an event call waits.")
     user_input_min_s: float = Field(60, gt=0, description="Least seconds that a person has to answer a call.")
     user_input_max_s: float = Field(240, gt=0, description="Most seconds that a person has, whatever the caller asks.")
-    websocket_redis_lock_timeout: int = Field(60, ge=1, description="Seconds of a registry lock.")
+    websocket_redis_lock_timeout: int = Field(
+        60, ge=1, description="Accepted for Open WebUI's sake; leases have terms of their own."
+    )
     redis_task_ttl: int = Field(300, ge=1, description="Accepted for Open WebUI's sake; TASK_LEASE_S decides.")
     task_stop_wait_s: float = Field(10.0, gt=0, description="How long a stop waits for the task's end.")
     openai_api_base_url: str | None = Field(

@@ -56,11 +56,13 @@ async def stop_of_chat(request: Request) -> Response:
     """Stop all tasks of a chat. `status` is true when none of them runs any more."""
     node, identity = node_of(request), await identify(request)
     chat_id = await _chat(request, node, identity)
-    task_ids = (await node.tasks.list_task_ids_by_item_id(chat_id))[:STOPS]
+    running = await node.tasks.list_task_ids_by_item_id(chat_id)
+    task_ids, more = running[:STOPS], len(running[STOPS:])
     outcomes = dict(zip(task_ids, await asyncio.gather(*map(node.tasks.stop_task, task_ids)), strict=True))
     left = [task_id for task_id, outcome in outcomes.items() if outcome == "unreachable"]
     message = f"{len(left)} tasks {MEANING['unreachable']}" if left else f"{len(task_ids)} tasks stopped"
-    return Json({"status": not left, "task_ids": task_ids, "outcomes": outcomes, "message": message})
+    message += f"; {more} more run: ask again" if more else ""
+    return Json({"status": not left and not more, "task_ids": task_ids, "outcomes": outcomes, "message": message})
 
 
 async def _may_stop(node: Node, identity: Identity, task: TaskRecord) -> bool:

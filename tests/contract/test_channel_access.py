@@ -11,6 +11,7 @@ import httpx
 import pytest
 from socketio.exceptions import TimeoutError as SocketTimeout
 
+from app.drafts import Actor
 from app.routes.table import CHANNELS
 from tests.support.channels import ChannelApi, listening
 from tests.support.nodes import Fleet, LocalNode, bearer, eventually
@@ -283,6 +284,17 @@ async def test_a_deleted_channel_is_gone_for_its_members(fleet: Fleet) -> None:
         (session,) = it.two.node.sessions.by_user["bob"]
         assert f"channel:{it.channel}" not in session.feed.rooms
         assert ear.types(it.channel) == []
+
+
+async def test_who_is_added_while_a_channel_is_being_deleted_is_not_left_in_its_room(fleet: Fleet) -> None:
+    async with scene(fleet) as it, listening(it.two, "bob"):
+        before = await it.one.node.channels.get(it.channel)
+        assert before is not None
+        await it.alice.send("POST", f"/{it.channel}/update/members/add", {"user_ids": ["bob"]})
+        (session,) = it.two.node.sessions.by_user["bob"]
+        assert f"channel:{it.channel}" in session.feed.rooms
+        await it.one.node.memberships.delete(before, Actor("alice", "Alice", "user"))
+        assert f"channel:{it.channel}" not in session.feed.rooms
 
 
 def test_every_route_of_a_channel_is_tried() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import httpx
+import pytest
 
 from tests.support.completions import REQUEST, ask, asking, done, message_of, so_far
 from tests.support.nodes import Api, Fleet, eventually
@@ -41,6 +42,19 @@ async def test_all_tasks_of_a_chat_are_stopped_at_once(fleet: Fleet) -> None:
         assert answer["status"] is True
         assert answer["outcomes"] == dict.fromkeys(tasks, "stopped")
         assert (await api.client.post(f"/api/tasks/chat/{chat}/stop")).json()["task_ids"] == []
+
+
+async def test_a_stop_that_leaves_tasks_running_says_so(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.routes.tasks.STOPS", 2)
+    async with asking(fleet) as (_node, api, provider):
+        provider.script = stalls
+        chat = await api.new_chat()
+        tasks = [await ask(api, chat, f"m{number}") for number in range(3)]
+        answer = (await api.client.post(f"/api/tasks/chat/{chat}/stop")).json()
+        assert (answer["status"], len(answer["task_ids"])) == (False, 2)
+        assert answer["message"] == "2 tasks stopped; 1 more run: ask again"
+        again = (await api.client.post(f"/api/tasks/chat/{chat}/stop")).json()
+        assert (again["status"], {*answer["task_ids"], *again["task_ids"]}) == (True, {*tasks})
 
 
 async def test_a_stranger_sees_and_stops_nothing(fleet: Fleet) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from app.direct import DirectCompletion, DirectFailed, Page
 from app.direct_lines import LINE_BYTES
+from streams.errors import LogUnavailable
 from tests.support.nodes import Fleet, LocalNode, eventually
 from tests.support.people import Person, people
 from tests.support.proxy import proxy_to
@@ -293,3 +294,29 @@ async def test_another_users_session_does_no_completion(fleet: Fleet) -> None:
         with pytest.raises(DirectFailed):
             await one.node.direct.complete(replace(page(bob), user_id="alice"), {}, {}).__aenter__()
         assert not bob.got
+
+
+async def test_a_stream_of_which_a_line_was_lost_is_not_taken_for_whole_when_others_come(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.direct_lines.STREAMS", 2)
+    async with fleet.inside() as one, fleet.inside() as two, people(Person("alice")) as (alice,):
+        await alice.at(two.url)
+
+        async def away(_entry: Any) -> Any:
+            raise LogUnavailable("the log is away")
+
+        async def send(channel: str) -> None:
+            with monkeypatch.context() as failing:
+                failing.setattr(two.node.appender, "append", away)
+                assert await alice.call(channel, "data: lost\n") is False
+            for number in range(3):
+                assert await alice.call(f"{channel}{number}", "data: of another\n") is False
+            await alice.emit(channel, "data: after it\n")
+            await alice.emit(channel, {"done": True})
+
+        sending = streaming(alice, send)
+        async with one.node.direct.complete(page(alice), {}, {}) as completion:
+            with pytest.raises(DirectFailed, match="lost"):
+                await read(completion)
+        await asyncio.gather(*sending)
