@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.cases.base import Case
-from bench.conductor import conduct
+from bench.conductor import Conductor
 from bench.plan import FULL, QUICK, Plan
 from bench.progress import Progress
 from bench.remote import ROOT
@@ -51,7 +51,7 @@ def measure(cases: Sequence[Case], plan: Plan) -> Results:
     progress = Progress(total, lambda text: print(text, end="", flush=True))
     progress.note(f"{total} runs, at most {plan.budget_s / 60:.0f} minutes and the last run; loopback only")
     with postgres() as server:
-        runs = asyncio.run(conduct(cases, plan, server, progress))
+        runs = asyncio.run(Conductor(plan, server, progress).conduct(cases))
         found = versions(server)
     about = {"when": began.strftime("%Y-%m-%d %H:%M UTC"), "seconds": time.monotonic() - started}
     return Results({**about, "machine": machine(), "versions": found}, runs)

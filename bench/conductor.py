@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.cases.base import Case, Outcome
 from bench.plan import Plan
-from bench.program import DidNotStart
 from bench.progress import Progress
-from bench.remote import RemoteError
 from bench.servers import Postgres
 from bench.stage import stage
 from bench.targets.base import Target
+
+LAST_RUN_S = 60.0
+"""How long beyond the plan's budget a run may go on that began within it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,54 +30,64 @@ class Run:
     noisy: bool = False
     fault: str = ""
 
+    @property
+    def foreign_cores(self) -> float:
+        """What others used of the CPU; infinite for a run without figures."""
+        return self.outcome.usage.foreign_cores if self.outcome is not None else math.inf
 
-async def conduct(cases: Sequence[Case], plan: Plan, postgres: Postgres, progress: Progress) -> list[Run]:
-    """Run everything, round after round, until the plan's budget is used up; a later round may stay incomplete."""
-    runs: list[Run] = []
-    deadline = time.monotonic() + plan.budget_s
-    for number in range(plan.runs):
-        for case, target in turns(cases, number, plan.runs):
-            if time.monotonic() > deadline:
-                progress.note(f"the budget of {plan.budget_s:.0f} s is used up in round {number + 1}")
-                return runs
-            progress.begin(number, case.name, target.name)
-            run = await _quietest(case, target, number, plan, postgres, deadline)
-            progress.end(run.fault or ("noisy" if run.noisy else "ok"))
-            runs.append(run)
-    return runs
+
+class Conductor:
+    """Makes the runs of one benchmark. Its budget begins when it is made."""
+
+    def __init__(self, plan: Plan, postgres: Postgres, progress: Progress) -> None:
+        self._plan = plan
+        self._postgres = postgres
+        self._progress = progress
+        self._deadline = time.monotonic() + plan.budget_s
+
+    async def conduct(self, cases: Sequence[Case]) -> list[Run]:
+        """Run everything, round after round, until the budget is used up; a later round may stay incomplete."""
+        runs: list[Run] = []
+        for number in range(self._plan.runs):
+            for case, target in turns(cases, number, self._plan.runs):
+                if self._left_s() <= 0:
+                    self._progress.note(f"the budget of {self._plan.budget_s:.0f} s is used up in round {number + 1}")
+                    return runs
+                self._progress.begin(number, case.name, target.name)
+                runs.append(await self._quietest(case, target, number))
+                self._progress.end(runs[-1].fault or ("noisy" if runs[-1].noisy else "ok"))
+        return runs
+
+    def _left_s(self) -> float:
+        return self._deadline - time.monotonic()
+
+    async def _quietest(self, case: Case, target: Target, number: int) -> Run:
+        """A run without foreign load, or the one with the least of those that were tried."""
+        best = await self._once(case, target, number)
+        for _ in range(self._plan.retries):
+            if best.foreign_cores <= self._plan.foreign_cores or self._left_s() <= 0:
+                break
+            best = min(best, await self._once(case, target, number), key=lambda run: run.foreign_cores)
+        return best
+
+    async def _once(self, case: Case, target: Target, number: int) -> Run:
+        try:
+            async with (
+                asyncio.timeout(min(case.limit_s, self._left_s() + LAST_RUN_S)),
+                stage(target, self._postgres) as made,
+            ):
+                outcome = await case.run(made, self._plan)
+        except Exception as fault:  # noqa: BLE001  # it is kept and shown; one run's fault must not lose all others
+            return Run(case.name, target.name, number, None, fault=f"{type(fault).__name__}: {fault}")
+        noisy = outcome.usage.foreign_cores > self._plan.foreign_cores
+        return Run(case.name, target.name, number, outcome, noisy)
 
 
 def turns(cases: Sequence[Case], number: int, rounds: int) -> list[tuple[Case, Target]]:
     """The turns of a round; every round begins each case with another target. The last rounds have all cases."""
-    turns = []
+    found = []
     for case in cases:
         if number >= rounds - case.runs:
             start = number % len(case.targets)
-            turns += [(case, target) for target in (*case.targets[start:], *case.targets[:start])]
-    return turns
-
-
-async def _quietest(case: Case, target: Target, number: int, plan: Plan, postgres: Postgres, deadline: float) -> Run:
-    """A run without foreign load, or the one with the least of those that were tried."""
-    best: Run | None = None
-    for _ in range(plan.retries + 1):
-        run = await _once(case, target, number, plan, postgres)
-        if best is None or _foreign(run) < _foreign(best):
-            best = run
-        if not best.noisy or time.monotonic() > deadline:
-            break
-    assert best is not None
-    return best
-
-
-def _foreign(run: Run) -> float:
-    return run.outcome.usage.foreign_cores if run.outcome is not None else float("inf")
-
-
-async def _once(case: Case, target: Target, number: int, plan: Plan, postgres: Postgres) -> Run:
-    try:
-        async with asyncio.timeout(case.limit_s), stage(target, postgres) as made:
-            outcome = await case.run(made, plan)
-    except (RemoteError, DidNotStart, TimeoutError, OSError) as fault:
-        return Run(case.name, target.name, number, None, fault=f"{type(fault).__name__}: {fault}")
-    return Run(case.name, target.name, number, outcome, outcome.usage.foreign_cores > plan.foreign_cores)
+            found += [(case, target) for target in (*case.targets[start:], *case.targets[:start])]
+    return found
