@@ -51,14 +51,12 @@ class Emitter:
         """
         entry = message_entry(target.user_id, target.chat_id, target.message_id, kind, data, once=once, fence=fence)
         if kind in EPHEMERAL_TYPES or wants_answer(kind):
-            await self._signal(entry)
-            if entry.copy is not None and kind in EPHEMERAL_TYPES:  # a question is for the owner's own pages
-                await self._signal(entry.copy)
+            await self._bus.publish(Signal(entry.room, entry.event, entry.data, entry.skip))
+            copy = entry.copy
+            if copy is not None and kind in EPHEMERAL_TYPES:  # a question is for the owner's own pages
+                await self._bus.publish(Signal(copy.room, entry.event, copy.data(entry.data), copy.skip))
             return None
         return await self.append(entry)
-
-    async def _signal(self, entry: NewEntry) -> None:
-        await self._bus.publish(Signal(entry.room, entry.event, entry.data, entry.skip))
 
     async def publish(self, room: str, event: str, data: Any, durable: bool, once: Once | None) -> Appended | None:
         """Emit any event to a room; returns where it is in the log, None when it is not durable."""

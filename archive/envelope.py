@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from archive.text import storable_json
-from streams.append import Fence, NewEntry, Once
+from streams.append import Copy, Fence, NewEntry, Once
 
 
 def message_entry(
@@ -31,8 +31,7 @@ def message_entry(
     body = storable_json(orjson.dumps(envelope))
     if quiet:
         return NewEntry(room, "events", body, quiet=True, once=once, fence=fence)
-    shared = storable_json(orjson.dumps(envelope | {"user_id": user_id, "shared": True}))
-    copy = NewEntry(f"chat:{chat_id}", "events", shared, skip=room)
+    copy = Copy(f"chat:{chat_id}", b'"user_id":%b,"shared":true' % orjson.dumps(user_id), skip=room)
     return NewEntry(room, "events", body, once=once, fence=fence, copy=copy)
 
 

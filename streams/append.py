@@ -21,8 +21,11 @@ from redis import exceptions as redis_errors
 from streams.documents import HASH_TTL_S, DocumentChange, FoldDue, refusal
 from streams.entry import Position
 from streams.errors import EntryTooLarge, Fenced, KeyReused, LogError, LogUnavailable, RoomFull
-from streams.keys import is_folded
-from streams.link import Link, open_epoch, retrying, run_script
+from streams.keys import Keys, is_folded
+from streams.line import Line
+from streams.link import Link, open_epoch, retrying
+from streams.pace import Gathering
+from streams.scripts import digest, source
 
 BATCH_ENTRIES = 200
 BATCH_BYTES = 1 << 20
@@ -32,6 +35,9 @@ WAITING_BYTES = 64 << 20
 """What may wait for its batch; above it new appends are refused as LogUnavailable."""
 
 PRODUCER_TTL_S = 3600
+
+TIMEOUT_S = 2.0
+"""Of one try to send a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,19 @@ class Fence:
 
 
 @dataclass(frozen=True, slots=True)
+class Copy:
+    """Of an entry, for another room. head: JSON members, such as `"shared":true`, put in front of its object's own."""
+
+    room: str
+    head: bytes
+    skip: str = ""
+
+    def data(self, entry: bytes) -> bytes:
+        """The copy's data; append.lua makes the same."""
+        return b"{" + self.head + b"," + entry[1:]
+
+
+@dataclass(frozen=True, slots=True)
 class NewEntry:
     """What a caller appends.
 
@@ -84,7 +103,8 @@ class NewEntry:
     binary: one attachment; `data` has Socket.IO's placeholder where it belongs.
     change: what the attachment changes in the room's document: refuses the entry when it does not fit. An entry has a
         fence or a change, not both.
-    copy: an entry of another room, for its viewers: appended right behind this one, if that room has live members.
+    copy: for the viewers of another room: appended right behind this entry, if that room has live members. Then the
+        data is a JSON object that is not empty.
     """
 
     room: str
@@ -94,7 +114,7 @@ class NewEntry:
     quiet: bool = False
     once: Once | None = None
     fence: Fence | None = None
-    copy: NewEntry | None = None
+    copy: Copy | None = None
     binary: bytes = b""
     change: DocumentChange | None = None
 
@@ -105,8 +125,7 @@ class NewEntry:
     @property
     def size_bytes(self) -> int:
         """Of what is stored of it and of its copy."""
-        own = len(self.data) + len(self.binary)
-        return own + self.copy.size_bytes if self.copy else own
+        return len(self.data) * (2 if self.copy else 1) + len(self.binary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +147,8 @@ class _Waiting:
 class Appender:
     """Appends entries of one process, in the order in which `append` was called.
 
-    `run` does the work and must be running. One batch is on its way at a time.
+    `run` does the work and must be running. One batch is on its way at a time. pause_s: how long it waits before the
+    next one while entries come fast from many callers, so that they share it; 0: never.
     """
 
     def __init__(
@@ -140,14 +160,17 @@ class Appender:
         deadline_s: float = 5.0,
         entry_bytes: int = 16 << 20,
         fold_due: FoldDue | None = None,
+        pause_s: float = 0.001,
     ) -> None:
         self._link = link
-        self._client = link.client(connections=1, timeout_s=2.0)
+        self._client = link.client(connections=2, timeout_s=TIMEOUT_S)  # one for the line, one for a new epoch
+        self._line = Line(self._client)
         self._room_cap = room_cap
         self._log_length = log_length
         self._deadline_s = deadline_s
         self._entry_bytes = entry_bytes
         self._fold_due = fold_due or FoldDue()
+        self._pace = Gathering(pause_s)
         self._producer = link.keys.producer(secrets.token_hex(8))
         self._sequence = 0
         self._waiting: deque[_Waiting] = deque()
@@ -179,17 +202,22 @@ class Appender:
 
     async def run(self) -> None:
         """Send batches until cancelled or closed. Whoever still waits then gets LogUnavailable."""
+        loop = asyncio.get_running_loop()
         try:
             while not self._closed:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._waiting:
-                    await self._send(self._take())
+                    batch = self._take()
+                    await self._send(batch)
+                    if pause_s := self._pace.after(len(batch), loop.time()):
+                        await asyncio.sleep(pause_s)
         finally:
             self._closed = True
             for waiting in self._waiting:
                 _refuse(waiting, LogUnavailable("this process is closing"))
             self._waiting.clear()
+            await self._line.aclose()
 
     async def drain(self) -> None:
         """Wait until everything that was handed in is answered, then refuse more."""
@@ -212,8 +240,7 @@ class Appender:
 
     async def _send(self, batch: list[_Waiting]) -> None:
         self._sequence += 1
-        entries = [e for w in batch for e in ((w.entry, w.entry.copy) if w.entry.copy else (w.entry,))]
-        keys, args = self._encode(entries)
+        keys, args = self._encode([waiting.entry for waiting in batch])
         try:
             results = await retrying(lambda: self._attempt(keys, args), self._deadline_s)
         except LogError as fault:
@@ -226,10 +253,8 @@ class Appender:
             for waiting in batch:
                 _refuse(waiting, LogUnavailable("this process is closing"))
             raise
-        position = 0
-        for waiting in batch:
-            self._answer(waiting, results[position])
-            position += 2 if waiting.entry.copy else 1
+        for waiting, result in zip(batch, results, strict=True):
+            self._answer(waiting, result)
 
     def _refuse_overdue(self, fault: LogUnavailable) -> None:
         """Refuse what waited behind a batch that failed, for as long as it was tried: batches do not add up."""
@@ -241,13 +266,19 @@ class Appender:
 
     async def _attempt(self, keys: list[str], args: list[Any]) -> list[str]:
         try:
-            results = await run_script(self._client, "append", keys, args)
+            results = await self._run(keys, args)
         except redis_errors.ResponseError as fault:
             if not str(fault).startswith("NOEPOCH"):
                 raise
             await open_epoch(self._client, self._link)
-            results = await run_script(self._client, "append", keys, args)
+            results = await self._run(keys, args)
         return [result.decode() for result in results]
+
+    async def _run(self, keys: list[str], args: list[Any]) -> list[bytes]:
+        try:
+            return list(await self._line.call(("EVALSHA", digest("append"), len(keys), *keys, *args), TIMEOUT_S))
+        except redis_errors.NoScriptError:
+            return list(await self._line.call(("EVAL", source("append"), len(keys), *keys, *args), TIMEOUT_S))
 
     def _encode(self, entries: Sequence[NewEntry]) -> tuple[list[str], list[Any]]:
         names = self._link.keys
@@ -255,27 +286,8 @@ class Appender:
         keys += [names.documents_due, names.documents_held]
         args: list[Any] = [self._sequence, PRODUCER_TTL_S, self._log_length, self._room_cap, FENCE_TTL_S]
         args += [self._fold_due.encoded(), HASH_TTL_S]
-        previous: NewEntry | None = None
         for entry in entries:
-            stream = names.room(entry.room)
-            is_copy = previous is not None and previous.copy is entry
-            once = entry.once
-            keys += (stream, names.once(once.scope, once.key) if once else stream)
-            keys.append(names.members(entry.room) if is_copy else stream)
-            fence, change = entry.fence, entry.change
-            keys.append(names.run(fence.name) if fence else names.document(entry.room) if change else stream)
-            flags = (
-                ("f" if is_folded(entry.room) else "")
-                + ("q" if entry.quiet else "")
-                + ("o" if once else "")
-                + ("mc" if is_copy else "")
-                + (fence.step.value if fence else "")
-                + ("d" if change else "")
-            )
-            args += (entry.room, entry.event, entry.data, entry.skip, flags)
-            args += (once.ttl_s, _digest(entry)) if once else (0, "")
-            args += (fence.run if fence else change.encoded() if change else "", entry.binary)
-            previous = entry
+            _encode_entry(entry, names, keys, args)
         return keys, args
 
     def _answer(self, waiting: _Waiting, result: str) -> None:
@@ -296,12 +308,44 @@ class Appender:
             waiting.answer.set_result(Appended(position, repeated=result.startswith("=")))
 
 
+def _encode_entry(entry: NewEntry, names: Keys, keys: list[str], args: list[Any]) -> None:
+    """Put an entry behind the keys and arguments of append.lua, which says in which order they stand."""
+    flags = "f" if is_folded(entry.room) else ""
+    more: list[Any] = []
+    keys.append(names.room(entry.room))
+    if entry.quiet:
+        flags += "q"
+    if entry.skip:
+        flags += "s"
+        more.append(entry.skip)
+    if once := entry.once:
+        flags += "o"
+        keys.append(names.once(once.scope, once.key))
+        more += (once.ttl_s, _payload_digest(entry))
+    if fence := entry.fence:
+        flags += fence.step.value
+        keys.append(names.run(fence.name))
+        more.append(fence.run)
+    elif change := entry.change:
+        flags += "d"
+        keys.append(names.document(entry.room))
+        more.append(change.encoded())
+    if entry.binary:
+        flags += "a"
+        more.append(entry.binary)
+    if copy := entry.copy:
+        flags += "c"
+        keys += (names.room(copy.room), names.members(copy.room))
+        more += (copy.room, copy.skip, copy.head)
+    args += (entry.room, entry.event, entry.data, flags, *more)
+
+
 def _refuse(waiting: _Waiting, fault: Exception) -> None:
     if not waiting.answer.done():
         waiting.answer.set_exception(fault)
 
 
-def _digest(entry: NewEntry) -> str:
+def _payload_digest(entry: NewEntry) -> str:
     if entry.once is not None and entry.once.digest:
         return entry.once.digest
     return blake2b(entry.event.encode() + b"\0" + entry.data + entry.binary, digest_size=12).hexdigest()

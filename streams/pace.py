@@ -1,4 +1,4 @@
-"""How long a tail waits before its next read, so that entries arrive in batches when there are many. No I/O."""
+"""How long reader and writer of the log wait, so that entries travel in batches when there are many. No I/O."""
 
 from __future__ import annotations
 
@@ -25,3 +25,25 @@ class Pace:
         self._at = now
         self._rate += (entries / elapsed - self._rate) * (1 - exp(-elapsed / WINDOW_S))
         return self._longest_s if self._rate * self._longest_s >= WORTH else 0.0
+
+
+CROWD = (1.1, 8.0)
+"""Entries of a batch between which a pause gathers more: below, one caller awaits each of its appends, and would only
+be slowed down; above, they gather by themselves while the batch before them is on its way."""
+
+WEIGHT = 0.1
+"""Of the last batch, in the mean."""
+
+
+class Gathering:
+    """The same for who sends batches, and is asked behind each."""
+
+    def __init__(self, longest_s: float) -> None:
+        self._pace = Pace(longest_s)
+        self._mean = 1.0
+
+    def after(self, entries: int, now: float) -> float:
+        """Seconds to wait after a batch of so many entries."""
+        self._mean += (entries - self._mean) * WEIGHT
+        pause_s = self._pace.after(entries, now)
+        return pause_s if CROWD[0] < self._mean < CROWD[1] else 0.0

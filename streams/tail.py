@@ -5,16 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Container, Sequence
+from typing import Any
 
 from redis import exceptions as redis_errors
 
 from streams.entry import Entry, Position, change_of
 from streams.errors import RETRYABLE
+from streams.line import Line
 from streams.link import Link, open_epoch
 from streams.pace import Pace
-from streams.reading import READ_ENTRIES, Item, Reading, reading
 
 log = logging.getLogger("roomlog.tail")
+
+READ_ENTRIES = 1000
+"""Entries of one read. Must be well below the shard log's length: only a full read can have skipped something."""
+
+BLOCK_MS = 1000
+READ_TIMEOUT_S = 2.0
+"""A read that takes longer than its block is on a dead link: the link is cut and made anew."""
+
+Item = Sequence[Any]
+"""An entry as it came: [id, [field, value, …]], all bytes."""
 
 EPOCH_ROOM = b"system:epoch"
 
@@ -60,28 +71,35 @@ class Tail:
 
     async def run(self) -> None:
         """Read until cancelled. Faults of the link are retried for ever, at most half a second apart."""
+        line = Line(self._client)
         pause_s = 0.02
-        while True:
-            read_at = self.read_at
-            try:
-                async with reading(self._client, self._link.keys.log) as stream:
-                    await self._follow(stream)
-            except RETRYABLE as fault:
-                log.warning("the tail at %s lost its link: %s", self.position, fault)
-                pause_s = 0.02 if self.read_at > read_at else min(pause_s * 2, 0.5)
-            except redis_errors.RedisError as fault:
-                log.error("the tail at %s cannot read: %s", self.position, fault)
-                pause_s = 0.5
-            await asyncio.sleep(pause_s)
+        try:
+            while True:
+                read_at = self.read_at
+                try:
+                    await self._follow(line)
+                except RETRYABLE as fault:
+                    log.warning("the tail at %s lost its link: %s", self.position, fault)
+                    pause_s = 0.02 if self.read_at > read_at else min(pause_s * 2, 0.5)
+                except redis_errors.RedisError as fault:
+                    log.error("the tail at %s cannot read: %s", self.position, fault)
+                    pause_s = 0.5
+                await asyncio.sleep(pause_s)
+        finally:
+            await line.aclose()
 
-    async def _follow(self, stream: Reading) -> None:
+    async def _follow(self, line: Line) -> None:
         loop = asyncio.get_running_loop()
+        key = self._link.keys.log
         while True:
-            items = await stream.read(self._at)
+            words = ("XREAD", "COUNT", READ_ENTRIES, "BLOCK", BLOCK_MS, "STREAMS", key, self._at)
+            answer = await line.call(words, READ_TIMEOUT_S)
             self.read_at = loop.time()
-            if not items:
+            if not answer:
                 await open_epoch(self._client, self._link)  # a server that was emptied has lost it
-            elif len(items) >= READ_ENTRIES:
+                continue
+            ((_key, items),) = answer
+            if len(items) >= READ_ENTRIES:
                 await self._take_full(items)
             else:
                 self._hand_out(items)

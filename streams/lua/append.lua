@@ -1,20 +1,22 @@
 -- Appends a batch of entries, all or none of it, once.
 --
--- KEYS: log, epoch, heads, jobs, queued, producer, documents due, documents held, then per entry: room stream, once
---       key, members key, fence or document hash (a key that an entry does not use repeats the room stream)
+-- KEYS: log, epoch, heads, jobs, queued, producer, documents due, documents held, then per entry: room stream, and
+--       if its flags say so: once key (o), fence or document hash (b h e d), the copy's stream and members (c)
 -- ARGV: producer sequence, producer ttl (s), shard log length, room cap, fence ttl (s), when to fold a document
 --       ('quiet ms, longest ms, updates, bytes'), document ttl (s), then per entry:
---       room, event, data, skip, flags, once ttl (s), once digest, run or change, attachment
+--       room, event, data, flags, and if its flags say so: skip (s), once ttl (s) and digest (o), run or change
+--       (b h e d), attachment (a), the copy's room, skip and head (c)
 -- flags: f the room is folded: queue it for a worker
 --        q quiet: only the fold reads it
+--        s somebody must not receive it
 --        o idempotent by the once key
---        m only if the members key counts a live member (with c)
---        c a copy: only if the entry before it was appended by this call
+--        a it has an attachment
+--        c if the members key counts a live member: a copy behind it, whose data is the entry's with 'head' in front
 --        d a change of a document: 'epoch cap mode head|client start end …|client clock …|other room', mode: '-',
 --          'seed', '!new epoch'; head: '-', or the newest position of the other room, '0-0' for none
 --        b the run takes the fence; h only if the run holds the fence; e the same, and the fence goes
 -- Returns per entry: a position, '=position' (the once key had it), 'full', 'reused' (the once key had another
--- digest), 'fenced' (another run holds the fence, or none), '' (left out by m or c), or why a change does not fit:
+-- digest), 'fenced' (another run holds the fence, or none), or why a change does not fit:
 -- 'moved' (the other room has a newer entry), 'unknown' (the hash does not vouch for the document), 'epoch <current>',
 -- 'seeded', 'gap', 'big <bytes not folded>'. The error NOEPOCH asks the caller to run epoch.lua first.
 --
@@ -44,7 +46,25 @@ local now = time[1]
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local results = {}
 local key, arg = 9, 8
-local fresh = false
+
+local function next_key()
+  key = key + 1
+  return KEYS[key - 1]
+end
+
+local function next_arg()
+  arg = arg + 1
+  return ARGV[arg - 1]
+end
+
+-- Writes an entry to the shard's and to its room's stream; returns its position.
+local function write(stream, room, fields)
+  fields[5], fields[6] = 'p', redis.call('HGET', heads, room) or floor
+  local position = redis.call('XADD', log, 'MAXLEN', '~', ARGV[3], '*', 'r', room, unpack(fields))
+  redis.call('XADD', stream, position, unpack(fields))
+  redis.call('HSET', heads, room, position)
+  return position
+end
 
 -- Why a change does not fit, or nil and what it does to the document's hash.
 local function judge(hash, change, size)
@@ -112,71 +132,73 @@ local function keep(hash, room, change, size)
   end
 end
 
-for index = 1, (#ARGV - 7) / 9 do
-  local stream, once, members, fence = KEYS[key], KEYS[key + 1], KEYS[key + 2], KEYS[key + 3]
-  local room, event, data, skip = ARGV[arg], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3]
-  local flags, once_ttl, digest, run = ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7]
-  local binary = ARGV[arg + 8]
-  key, arg = key + 4, arg + 9
+while arg <= #ARGV do
+  local stream, room, event, data, flags = next_key(), next_arg(), next_arg(), next_arg(), next_arg()
+  local function is(flag)
+    return string.find(flags, flag, 1, true)
+  end
+  local skip = is('s') and next_arg() or ''
+  local once, once_ttl, digest, guard, run, copy, members, copy_room, copy_skip, copy_head
+  if is('o') then
+    once, once_ttl, digest = next_key(), next_arg(), next_arg()
+  end
+  if string.find(flags, '[bhed]') then
+    guard, run = next_key(), next_arg()
+  end
+  local binary = is('a') and next_arg() or ''
+  if is('c') then
+    copy, members, copy_room, copy_skip, copy_head = next_key(), next_key(), next_arg(), next_arg(), next_arg()
+  end
+  local viewed = copy and redis.call('ZCOUNT', members, now, '+inf') > 0
+
   local result, change = nil, nil
-
-  if string.find(flags, 'c', 1, true) and not fresh then
-    result = ''
-  elseif string.find(flags, 'm', 1, true) and redis.call('ZCOUNT', members, now, '+inf') == 0 then
-    -- Left out is not the same as never said: the room's head passes it, so that a viewer who stands before it is told.
-    result = ''
-    redis.call('HSET', heads, room, results[index - 1])
-  elseif string.find(flags, 'o', 1, true) then
-    local before = redis.call('GET', once)
-    if before then
-      local position, before_digest = string.match(before, '^(%S+) (.*)$')
-      result = (before_digest == digest) and ('=' .. position) or 'reused'
-    end
-  end
-  if not result and string.find(flags, '[he]') and redis.call('GETEX', fence, 'EX', ARGV[5]) ~= run then
+  local before = once and redis.call('GET', once)
+  if before then
+    local position, before_digest = string.match(before, '^(%S+) (.*)$')
+    result = (before_digest == digest) and ('=' .. position) or 'reused'
+  elseif guard and not is('b') and not is('d') and redis.call('GETEX', guard, 'EX', ARGV[5]) ~= run then
     result = 'fenced'
-  end
-  if not result and redis.call('XLEN', stream) >= tonumber(ARGV[4]) then
+  elseif redis.call('XLEN', stream) >= tonumber(ARGV[4]) then
     result = 'full'
-  end
-  -- A copy that finds no place would be missed silently by the viewers: then the entry itself is refused.
-  if not result and string.find(ARGV[arg + 4] or '', 'c', 1, true)
-    and redis.call('XLEN', KEYS[key]) >= tonumber(ARGV[4]) and redis.call('ZCOUNT', KEYS[key + 2], now, '+inf') > 0 then
+  elseif viewed and redis.call('XLEN', copy) >= tonumber(ARGV[4]) then
+    -- A copy that finds no place would be missed silently by the viewers: then the entry itself is refused.
     result = 'full'
-  end
-  if not result and string.find(flags, 'd', 1, true) then
-    result, change = judge(fence, run, #binary)
+  elseif is('d') then
+    result, change = judge(guard, run, #binary)
   end
 
-  fresh = not result
-  if fresh then
-    local prev = redis.call('HGET', heads, room) or floor
-    local fields = {'e', event, 'd', data, 'p', prev, 's', skip, 'q', string.find(flags, 'q', 1, true) and '1' or ''}
+  if not result then
+    local fields = {'e', event, 'd', data, 'p', '', 's', skip, 'q', is('q') and '1' or ''}
     if binary ~= '' then
       fields[11], fields[12] = 'b', binary
     end
     if change then
       fields[13], fields[14] = 'c', (change.reset and '!' or '') .. change.epoch
     end
-    result = redis.call('XADD', log, 'MAXLEN', '~', ARGV[3], '*', 'r', room, unpack(fields))
-    redis.call('XADD', stream, result, unpack(fields))
-    redis.call('HSET', heads, room, result)
-    if change then
-      keep(fence, room, change, #binary)
+    result = write(stream, room, fields)
+    if viewed then
+      local shown = '{' .. copy_head .. ',' .. string.sub(data, 2)
+      write(copy, copy_room, {'e', event, 'd', shown, 'p', '', 's', copy_skip, 'q', ''})
+    elseif copy then
+      -- Left out is not the same as never said: the room's head passes it, so a viewer who stands before it is told.
+      redis.call('HSET', heads, copy_room, result)
     end
-    if string.find(flags, 'f', 1, true) and redis.call('SADD', queued, room) == 1 then
+    if change then
+      keep(guard, room, change, #binary)
+    end
+    if is('f') and redis.call('SADD', queued, room) == 1 then
       redis.call('XADD', jobs, '*', 'room', room)
     end
-    if string.find(flags, 'o', 1, true) then
+    if once then
       redis.call('SET', once, result .. ' ' .. digest, 'EX', once_ttl)
     end
-    if string.find(flags, 'b', 1, true) then
-      redis.call('SET', fence, run, 'EX', ARGV[5])
-    elseif string.find(flags, 'e', 1, true) then
-      redis.call('DEL', fence)
+    if is('b') then
+      redis.call('SET', guard, run, 'EX', ARGV[5])
+    elseif is('e') then
+      redis.call('DEL', guard)
     end
   end
-  results[index] = result
+  results[#results + 1] = result
 end
 
 redis.call('SET', producer, ARGV[1] .. ' ' .. cjson.encode(results), 'EX', ARGV[2])

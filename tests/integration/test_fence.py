@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 
-from streams.append import Appender, Fence, NewEntry, Once, Step
+from streams.append import Appender, Copy, Fence, NewEntry, Once, Step
 from streams.errors import Fenced, RoomFull
 from streams.link import Link
 from tests.support.valkey import running_appender
 
 ROOM = "user:owner"
+DATA = b'{"chat_id":"c"}'
 
 
 def entry(run: str, step: Step = Step.HOLD, name: str = "m1", **more: Any) -> NewEntry:
-    return NewEntry(ROOM, "events", b"{}", fence=Fence(name, run, step), **more)
+    return NewEntry(ROOM, "events", DATA, fence=Fence(name, run, step), **more)
 
 
 async def test_only_the_run_that_holds_the_fence_appends(appender: Appender) -> None:
@@ -55,7 +56,7 @@ async def test_fences_of_other_names_and_entries_without_one_are_let_through(app
 async def test_a_refused_entry_leaves_its_copy_out(appender: Appender, link: Link) -> None:
     client = link.client(connections=1)
     await client.zadd(link.keys.members("chat:c"), {"viewer": 2**33})
-    copy = NewEntry("chat:c", "events", b"{}")
+    copy = Copy("chat:c", b'"shared":true')
     with pytest.raises(Fenced):
         await appender.append(entry("one", copy=copy))
     assert not await client.exists(link.keys.room("chat:c"))

@@ -1,6 +1,6 @@
 """When a tail waits so that entries come together, and when it does not."""
 
-from streams.pace import WINDOW_S, Pace
+from streams.pace import WINDOW_S, Gathering, Pace
 
 LONGEST_S = 0.002
 
@@ -28,3 +28,14 @@ def test_it_stays_so_while_they_come_in_batches_and_ends_when_they_end() -> None
 def test_without_a_longest_pause_there_is_none() -> None:
     pace = Pace(0.0)
     assert not any(pace.after(1000, 100 + number * 0.001) for number in range(100))
+
+
+def test_a_caller_who_awaits_each_append_is_never_slowed_down() -> None:
+    pace = Gathering(LONGEST_S)
+    assert not any(pace.after(1, 100 + number * 0.0002) for number in range(2000))
+
+
+def test_batches_of_few_are_gathered_and_those_of_many_are_not() -> None:
+    few, many = Gathering(LONGEST_S), Gathering(LONGEST_S)
+    assert any(few.after(2, 100 + number * 0.0005) for number in range(200))
+    assert not any(many.after(50, 100 + number * 0.0005) for number in range(100, 200) if many.after(50, 100))

@@ -1,0 +1,93 @@
+"""A connection for the node's two busiest talks with the log, reading and appending: one command after the other.
+
+A client library spends more on a command (a pool, a lock, a timeout's task, a reader's task, dictionaries) than the
+entries in it cost. redis-py still makes the connection: address, Sentinel, TLS, password, greeting, errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import hiredis
+from redis import exceptions as redis_errors
+
+from streams.link import Client
+
+_NOT_YET = object()
+
+
+class Line:
+    """A connection of a client's pool, made when it is needed and made anew when it is lost. Not for two at once.
+
+    Replies are as hiredis parses them: bytes, ints, lists, None.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._end: _End | None = None
+
+    async def call(self, words: Sequence[str | bytes | int], timeout_s: float) -> Any:
+        """The reply to a command. Raises redis' errors; ConnectionError also when nothing came within the timeout.
+
+        After a fault of the connection, or a cancellation, it is not known whether the command was carried out.
+        """
+        end = self._end or await self._connect()
+        try:
+            return await end.call(words, timeout_s)
+        except redis_errors.ResponseError:
+            raise
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def aclose(self) -> None:
+        """End the connection; the next call makes another. May be called twice."""
+        end, self._end = self._end, None
+        if end is not None:
+            end.transport.abort()
+            await end.connection.disconnect(nowait=True)
+            await self._client.connection_pool.release(end.connection)
+
+    async def _connect(self) -> _End:
+        end = self._end = _End(await self._client.connection_pool.get_connection())
+        return end
+
+
+class _End(asyncio.Protocol):
+    """This process's end of a connection that redis-py made. It has no public way to give one away."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.transport: asyncio.Transport = connection._writer.transport
+        self.transport.set_protocol(self)
+        self._replies = hiredis.Reader(notEnoughData=_NOT_YET, replyError=connection._parser.parse_error)
+        self._reply: asyncio.Future[Any] | None = None
+
+    async def call(self, words: Sequence[str | bytes | int], timeout_s: float) -> Any:
+        loop = asyncio.get_running_loop()
+        if self.transport.is_closing():
+            raise redis_errors.ConnectionError("the link is lost")
+        reply = self._reply = loop.create_future()
+        self.transport.write(hiredis.pack_command(tuple(words)))  # type: ignore[arg-type]  # its stub takes one word
+        silent = loop.call_later(timeout_s, self.transport.abort)
+        try:
+            return await reply
+        finally:
+            silent.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        self._replies.feed(data)
+        reply = self._replies.gets()
+        if reply is _NOT_YET or self._reply is None or self._reply.done():
+            return
+        if isinstance(reply, Exception):
+            self._reply.set_exception(reply)
+        else:
+            self._reply.set_result(reply)
+
+    def connection_lost(self, fault: Exception | None) -> None:
+        if self._reply is not None and not self._reply.done():
+            lost = redis_errors.ConnectionError(f"the link is lost: {fault or 'it was closed, or silent'}")
+            self._reply.set_exception(lost)
