@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from streams.entry import Position, change_of
@@ -282,11 +282,7 @@ class DocumentLog:
         """The document's entries after a position: at most `count`, and none behind the one that fills `size_bytes`."""
         keys, args = [self._keys.room(room)], [str(after), count, size_bytes]
         raw = await retrying(lambda: run_script(self._client, "document_read", keys, args), self._deadline_s)
-        fields = zip(raw[::4], raw[1::4], raw[2::4], raw[3::4], strict=True)
-        return [
-            Piece(Position.parse(position), Position.parse(prev), binary, *change_of(change))
-            for position, prev, binary, change in fields
-        ]
+        return _pieces(raw)
 
     async def make_due(self, room: str) -> bool:
         """Let a document be folded now if it does not wait already. True when it did not."""
@@ -313,3 +309,14 @@ class DocumentLog:
             lambda: self._client.hmget(self._keys.content(room), ["at", "body"]), self._deadline_s
         )
         return Content(Position.parse(at), body) if at else None
+
+
+def _pieces(raw: Sequence[bytes]) -> list[Piece]:
+    """From document_read.lua's answer. An entry's predecessor is nearly always the one before: it is parsed once."""
+    pieces: list[Piece] = []
+    last, last_raw = Position.ZERO, b""
+    for raw_position, raw_prev, binary, change in zip(raw[::4], raw[1::4], raw[2::4], raw[3::4], strict=True):
+        prev = last if raw_prev == last_raw else Position.parse(raw_prev)
+        last, last_raw = Position.parse(raw_position), raw_position
+        pieces.append(Piece(last, prev, binary, *change_of(change)))
+    return pieces

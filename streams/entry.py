@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
 _POSITION = re.compile(r"([0-9]{1,20})-([0-9]{1,20})")
@@ -89,6 +90,7 @@ RESET = "!"
 """Stands before the epoch, in the stream, of an entry that begins a history."""
 
 
+@lru_cache(maxsize=1000)
 def change_of(raw: bytes) -> tuple[str, bool]:
     """(epoch, reset) from the stream's field `c`."""
     text = raw.decode()

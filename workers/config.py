@@ -36,7 +36,7 @@ class WorkerConfig:
     interrupt_every_s: float = 1.0
     compact_every_s: float = 0.2
     compactors: int = 2
-    document_entries: int = 20_000
+    document_entries: int = 25_000
     document_bytes: int = 4 << 20
     document_keep_bytes: int = 16 << 20
     fold_due: FoldDue = field(default_factory=FoldDue)
