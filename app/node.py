@@ -202,7 +202,7 @@ class Node:
         limits = limits_of(settings)
         access = DocumentAccess(self.access, self.reader)
         snapshots = Snapshots(self.archive, self.reader, self.document_log)
-        repair = Repair(self.spawn)
+        repair = Repair()
         updates = Updates(limits, access, snapshots, self.emitter)
         joins = Joins(
             limits,

@@ -20,6 +20,7 @@ from archive.notes import NOTE_ACCESS, NOTE_DELETE, NOTE_EVENT, NOTE_EVENT_OLD, 
 from archive.shapes import JsonObject
 from archive.sharing import NOTE_GRANTS
 from streams.append import Appended, NewEntry, Once
+from streams.documents import Content
 from streams.errors import KeyReused
 
 _SPACE = uuid.UUID("0b2f3c0e-9b1f-4d0a-8f55-2f8f0a3c6d21")  # of ids that follow from an idempotency key
@@ -76,7 +77,8 @@ class NoteWrites:
         shown = note_wire(stored) | merged
         appended = await self._show(note.id, shown | {"data": news}, shown, [*_changed(sent), "updated_at"], once)
         if "content" in news:
-            await self._contents.keep(note.id, appended.position, news["content"])
+            content = Content(appended.position, orjson.dumps(news["content"]))
+            await self._contents.keep(note.id, content)
         if appended.repeated:
             return Written(await self._notes.get(note.id), appended)
         return Written(await self._settled(note.id, shown), appended)

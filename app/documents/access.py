@@ -16,11 +16,12 @@ class Granted:
     """permission: "read", "write", or "" for none. head: the newest entry of the note's room when it was read.
 
     All that changes who may write a note, its deletion too, is an entry of the note's room: as long as the head is the
-    same, so is the permission. The log compares the head when it appends.
+    same, so is the permission of a user of this role. The log compares the head when it appends.
     """
 
     permission: str
     head: Position
+    role: str
 
     @property
     def may_write(self) -> bool:
@@ -37,9 +38,9 @@ class DocumentAccess:
     async def of(self, identity: Identity, note_id: str) -> Granted:
         """What the user may do."""
         head = await self._reader.head(NOTE_ROOM + note_id)
-        return Granted(await self._access.note_permission(identity, note_id), head)
+        return Granted(await self._access.note_permission(identity, note_id), head, identity.role)
 
     async def renewed(self, identity: Identity, note_id: str, granted: Granted) -> Granted:
         """The same, read anew only if something happened to the note since."""
         head = await self._reader.head(NOTE_ROOM + note_id)
-        return granted if head == granted.head else await self.of(identity, note_id)
+        return granted if (head, identity.role) == (granted.head, granted.role) else await self.of(identity, note_id)

@@ -10,7 +10,6 @@ from app.notes import Notes
 from archive.notes import NOTE_ROOM
 from archive.store import Archive
 from streams.documents import Content, DocumentLog
-from streams.entry import Position
 
 
 class Contents:
@@ -21,9 +20,9 @@ class Contents:
         self._archive = archive.documents
         self._log = log
 
-    async def keep(self, note_id: str, position: Position, content: object) -> None:
-        """Keep a rendering, unless a newer one is kept. position: of what it was made after."""
-        await self._log.content(f"doc_note:{note_id}", Content(position, orjson.dumps(content)))
+    async def keep(self, note_id: str, content: Content) -> None:
+        """Keep a rendering, unless a newer one is kept."""
+        await self._log.content(f"doc_note:{note_id}", content)
 
     async def of(self, note_id: str) -> Any:
         """The note's newest content; None when it has none."""

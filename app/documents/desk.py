@@ -8,7 +8,7 @@ from app.documents.access import Granted
 from app.documents.buckets import Bucket
 from app.documents.limits import STATE_BYTES_S, DocumentLimits
 from app.documents.refusals import Refusal
-from streams.entry import Position
+from streams.documents import Content
 
 PROBE_S = 10.0
 """A stock page is asked for its whole state at most so often: it is as large as the document."""
@@ -28,7 +28,7 @@ class Editing:
     version: of the protocol that it speaks. epoch: of the history that it has. granted: what its user may do.
     compared: False until the first update after a join was compared with the log: it may be all that the client has.
     probed_at: when it was asked for its whole state, loop time. answers: how many of those it may still send.
-    healing: it will be asked again. rendering: the newest one that waits to be kept, and what it was made after.
+    healing: it will be asked again. rendering: the newest one that waits to be kept.
     rendered_at: when the last one was kept, loop time.
     """
 
@@ -40,7 +40,7 @@ class Editing:
     probed_at: float = -PROBE_S
     answers: int = 0
     healing: bool = False
-    rendering: tuple[Position, object] | None = None
+    rendering: Content | None = None
     rendered_at: float = -RENDER_S
 
     @property
@@ -57,11 +57,15 @@ class Editing:
 
 
 class Desk:
-    """Of one session. open: by room. Rooms that it was taken out of are still here: `feed.rooms` decides."""
+    """Of one session. open: by room. Rooms that it was taken out of are still here: `feed.rooms` decides.
+
+    awaited: rooms that a stock page asked to join, and will be let into as soon as it can be.
+    """
 
     def __init__(self, limits: DocumentLimits, now: float) -> None:
         self._limits = limits
         self.open: dict[str, Editing] = {}
+        self.awaited: set[str] = set()
         self._updates = Bucket(limits.updates_s, 2 * limits.updates_s, now)
         self._bytes = Bucket(limits.update_bytes_s, max(limits.update.bytes, limits.update_bytes_s), now)
         self._awareness = Bucket(limits.awareness_s, 2 * limits.awareness_s, now)

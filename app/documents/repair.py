@@ -7,8 +7,6 @@ Open WebUI's page never sends by itself what was typed while it had no link, or 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
 import orjson
 
@@ -24,10 +22,7 @@ _FILLED_BY_ANOTHER = ["", ""]
 
 
 class Repair:
-    """spawn: runs a coroutine in the node's tasks."""
-
-    def __init__(self, spawn: Callable[[Any], Any]) -> None:
-        self._spawn = spawn
+    """Questions to pages. What waits for its time is gone with the session."""
 
     def ask(self, session: Session, editing: Editing) -> None:
         """Ask a page for its whole state: now, or as soon as it may be asked again."""
@@ -45,10 +40,9 @@ class Repair:
         """Ask a page again, once, however often this is called meanwhile."""
         if not editing.healing:
             editing.healing = True
-            self._spawn(self._ask_after(session, editing, after_s))
+            asyncio.get_running_loop().call_later(after_s, self._ask_again, session, editing)
 
-    async def _ask_after(self, session: Session, editing: Editing, after_s: float) -> None:
-        await asyncio.sleep(after_s)
+    def _ask_again(self, session: Session, editing: Editing) -> None:
         editing.healing = False
         if not session.socket.closed and editing.room in session.feed.rooms:
             self.ask(session, editing)

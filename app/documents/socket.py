@@ -16,7 +16,7 @@ from app.documents.contents import Contents
 from app.documents.desk import RENDER_S, Desk, Editing
 from app.documents.joins import Joins
 from app.documents.limits import DocumentLimits
-from app.documents.payloads import AwarenessUpdate, DocumentJoin, DocumentNamed, DocumentUpdate, as_bytes
+from app.documents.payloads import AwarenessUpdate, DocumentJoin, DocumentNamed, DocumentUpdate, as_bytes, too_large
 from app.documents.refusals import PASSING, Behind, Refusal, busy, not_joined
 from app.documents.repair import Repair
 from app.documents.snapshots import Snapshots
@@ -29,6 +29,7 @@ from app.unfolded import ChatBusy
 from archive.errors import ArchiveError
 from archive.yjs.vector import Vector
 from streams.bus import Bus, Signal
+from streams.documents import Content
 from streams.entry import Entry, Position
 from streams.errors import LogUnavailable
 
@@ -38,6 +39,8 @@ CLOSED = "ydoc:document:closed"
 REFUSALS = (Refusal, Refused, TooManyRooms, BadPayload, LogUnavailable, ArchiveError, ChatBusy)
 
 log = logging.getLogger("roomlog.documents")
+
+JOIN_AGAIN_S = 2.0
 
 Handler = Callable[[Session, Any], Awaitable[Any]]
 
@@ -83,7 +86,33 @@ class DocumentSocket:
 
     async def join(self, session: Session, payload: Any) -> dict[str, Any] | None:
         """`ydoc:document:join`: into the document -> `{v: 2, …}` for who speaks that; others get `…:state`."""
-        return await self._joins.join(session, self._desk(session), parse(DocumentJoin, payload))
+        join, desk = parse(DocumentJoin, payload), self._desk(session)
+        room = f"doc_note:{join.document_id}"
+        try:
+            ack = await self._joins.join(session, desk, join)
+        except REFUSALS as fault:
+            if join.v != 2 and _refusal(fault).code in PASSING and room not in desk.awaited:
+                desk.awaited.add(room)
+                self._later(session, room, payload)
+            raise
+        desk.awaited.discard(room)
+        return ack
+
+    def _later(self, session: Session, room: str, payload: Any) -> None:
+        """A stock page asks once, and takes no edits before it has an answer: try for it until it has gone."""
+
+        def again() -> None:
+            if room in self._desk(session).awaited and self._sessions.by_sid.get(session.sid) is session:
+                self._spawn(self._join_again(session, room, payload))
+
+        asyncio.get_running_loop().call_later(JOIN_AGAIN_S, again)
+
+    async def _join_again(self, session: Session, room: str, payload: Any) -> None:
+        answer = await self._refusing(self.join)(session, payload)
+        if answer is not None and answer["error"] in PASSING:
+            self._later(session, room, payload)
+        else:
+            self._desk(session).awaited.discard(room)
 
     async def state(self, session: Session, payload: Any) -> None:
         """`ydoc:document:state`: send the state again."""
@@ -94,6 +123,7 @@ class DocumentSocket:
         """`ydoc:document:leave`."""
         room = f"doc_note:{parse(DocumentNamed, payload).document_id}"
         self._desk(session).open.pop(room, None)
+        self._desk(session).awaited.discard(room)
         if room in session.feed.rooms:
             await self._sessions.leave(session, room)
 
@@ -108,7 +138,7 @@ class DocumentSocket:
             raise Refusal("epoch", "the update is of another history of the document")
         position = await self._take(session, editing, said) if said.update is not None else None
         if said.data is not None and "content" in said.data and not (said.initialize and position is None):
-            await self._keep(session, editing, said.data["content"], position)
+            position = await self._keep(session, editing, said.data["content"], position)
         if said.initialize:
             return self._joins.out((await self._snapshots.read(said.document_id)).has.merged())
         return {"position": str(position)} if position is not None else None
@@ -126,24 +156,29 @@ class DocumentSocket:
         metrics.DOCUMENT_UPDATES.labels("taken").inc()
         return position
 
-    async def _keep(self, session: Session, editing: Editing, content: object, position: Position | None) -> None:
+    async def _keep(self, session: Session, editing: Editing, content: object, position: Position | None) -> Position:
         """Keep a rendering of the whole note, as of an update that came with it, or of all that came before."""
+        now, body = asyncio.get_running_loop().time(), orjson.dumps(content)
+        if len(body) > self._limits.hard_bytes:
+            raise too_large("content", self._limits.hard_bytes)
         if position is None:
+            self._desk(session).spend_update(0, now, awaited=False)
             editing.granted = await self._access.renewed(session.identity, editing.note_id, editing.granted)
             self._updates.check(editing)
             position = await self._snapshots.head(editing.note_id)
-        waits, editing.rendering = editing.rendering is not None, (position, content)
-        wait_s = editing.rendered_at + RENDER_S - asyncio.get_running_loop().time()
+        waits, editing.rendering = editing.rendering is not None, Content(position, body)
+        wait_s = editing.rendered_at + RENDER_S - now
         if wait_s <= 0:
             await self._keep_newest(editing)
         elif not waits:
             self._spawn(self._keep_after(editing, wait_s))
+        return position
 
     async def _keep_newest(self, editing: Editing) -> None:
         if editing.rendering is not None:
-            (position, content), editing.rendering = editing.rendering, None
+            rendering, editing.rendering = editing.rendering, None
             editing.rendered_at = asyncio.get_running_loop().time()
-            await self._contents.keep(editing.note_id, position, content)
+            await self._contents.keep(editing.note_id, rendering)
 
     async def _keep_after(self, editing: Editing, wait_s: float) -> None:
         await asyncio.sleep(wait_s)

@@ -100,14 +100,15 @@ class Updates:
         for _ in range(TRIES):
             if editing.room not in session.feed.rooms:
                 raise not_joined(editing.document_id)
+            if editing.granted.role != session.identity.role:
+                await self._look_again(session, editing)
             try:
                 appended = await self._emitter.append(self._entry(session, editing, update, parsed, seed))
                 return appended.position
             except DocumentUnknown:
                 await self._snapshots.opened(editing.note_id)
             except Moved:
-                editing.granted = await self._access.of(session.identity, editing.note_id)
-                self.check(editing)
+                await self._look_again(session, editing)
             except DocumentGap as fault:
                 raise Behind from fault
             except Seeded as fault:
@@ -121,6 +122,10 @@ class Updates:
             except (RoomFull, LogUnavailable) as fault:
                 raise busy("the log does not take more of this document now", 2.0) from fault
         raise busy("the note is being changed by others, try again")
+
+    async def _look_again(self, session: Session, editing: Editing) -> None:
+        editing.granted = await self._access.of(session.identity, editing.note_id)
+        self.check(editing)
 
     def _entry(self, session: Session, editing: Editing, update: bytes, parsed: Update, seed: bool) -> NewEntry:
         body = {

@@ -224,3 +224,25 @@ async def test_other_changes_of_the_note_cost_a_writer_nothing(fleet: Fleet) -> 
                 assert set(await editor.type(str(number))) == {"position"}
             assert await one.node.reader.length(NOTE_ROOM + note_id) > 3
             assert await log_of(one, note_id) == 3
+
+
+async def test_an_admin_who_is_one_no_longer_has_what_was_granted(fleet: Fleet) -> None:
+    async with (
+        two(fleet) as (one, other),
+        calling(one.url, "alice") as (api,),
+        calling(one.url, "boss", role="admin") as (boss,),
+    ):
+        shared, private = (await made(api))["id"], (await made(api))["id"]
+        await share(api, shared, root="read")
+        async with (
+            editing(Editor, shared, other.url, "root", role="admin") as reader,
+            editing(Editor, private, other.url, "root", role="admin") as stranger,
+        ):
+            for each in (reader, stranger):
+                assert (await each.join())["write"] is True
+                assert set(await each.type("as an admin")) == {"position"}
+            assert (await boss.client.get("/api/v1/users/")).status_code == 200
+            answer = await boss.client.post("/api/v1/users/root/update", json={"role": "user"})
+            assert answer.status_code == 200, answer.text
+            assert (await reader.type("no"))["error"] == "readonly"
+            assert (await stranger.type("no"))["error"] == "not_joined"

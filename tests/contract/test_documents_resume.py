@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
+import psycopg
 import pytest
+from pycrdt import XmlElement, XmlFragment, XmlText
 
 from archive.yjs import decode_vector
 from streams.keys import Keys
@@ -98,3 +101,59 @@ async def test_after_the_log_was_emptied_all_editors_agree_again(own_fleet: Flee
                 clocks = redis.hgetall(Keys(own_fleet.key_prefix).document(f"doc_note:{note_id}"))
             known = {int(name[1:]): int(clock) for name, clock in clocks.items() if name[1:].isdigit()}
             assert known == decode_vector(editor.doc.get_state()).clocks
+
+
+async def test_a_page_that_joins_while_postgresql_is_away_is_let_in_when_it_is_back(fleet: Fleet) -> None:
+    async with two(fleet) as (one, other), calling(one.url, "alice") as (api,):
+        note_id = (await made(api))["id"]
+        async with editing(Editor, note_id, one.url) as editor, editing(Page, note_id, other.url) as page:
+            await editor.join()
+            await editor.type("Hello")
+            with psycopg.connect(fleet.database_url, autocommit=True) as sql:
+                sql.execute("ALTER TABLE notes RENAME TO notes_away")
+                try:
+                    assert (await page.join())["error"] == "busy"
+                    async with editing(Editor, note_id, other.url) as late:
+                        assert (await late.join())["error"] == "busy"
+                    assert set(await editor.type(" world")) == {"position"}, "who is in goes on"
+                finally:
+                    sql.execute("ALTER TABLE notes_away RENAME TO notes")
+            await eventually(lambda: page.text == "Hello world")
+
+
+async def test_what_readers_get_is_the_same_before_and_after_the_fold(fleet: Fleet) -> None:
+    async with two(fleet) as (one, other), calling(other.url, "alice") as (api,):
+        rendered, derived = (await made(api))["id"], (await made(api, data={"content": {"md": "made"}}))["id"]
+
+        async def content(note_id: str) -> Any:
+            return (await api.client.get(f"/api/v1/notes/{note_id}")).json()["data"]["content"]
+
+        async def stored(note_id: str) -> bool:
+            room = f"doc_note:{note_id}"
+            found = await one.node.archive.documents.stored(f"note:{note_id}")
+            waiting = await one.node.document_log.content_of(room)
+            return found is not None and found.position >= await one.node.reader.head(room) and waiting is None
+
+        async with editing(Page, rendered, one.url) as page, editing(Editor, derived, one.url) as editor:
+            for each in (page, editor):
+                await each.join()
+            await page.type("Hello", data={"content": {"md": "**Hello**"}})
+            paragraph = XmlElement("paragraph")
+            editor.doc["prosemirror"] = fragment = XmlFragment()
+            fragment.children.append(paragraph)
+            paragraph.children.append(XmlText("typed"))
+            await editor.call("ydoc:document:update", editor.said(update=editor.doc.get_update()))
+            assert await content(rendered) == {"md": "**Hello**"}
+            assert await content(derived) == {"md": "made"}
+            fleet.worker()
+            for note_id in (rendered, derived):
+                await eventually(lambda note_id=note_id: stored(note_id), 60)
+            assert await content(rendered) == {"md": "**Hello**"}
+            assert (await content(derived))["md"].strip() == "typed"
+            async with editing(Page, rendered, other.url) as late, editing(Editor, derived, other.url) as after:
+                await late.join()
+                await after.join()
+                await eventually(lambda: late.text == "Hello")
+                assert str(after.doc.get("prosemirror", type=XmlFragment)) == "<paragraph>typed</paragraph>"
+                await late.type(" again")
+                await eventually(lambda: page.text == "Hello again")
