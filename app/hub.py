@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from app import metrics
+from app.documents.joining import joined_updates
 from app.feed import Feed
 from app.joining import joined
 from streams.entry import Entry, Position
@@ -158,7 +159,8 @@ class Hub:
         page = await self._reader.page(starts, until, spared=feed.spared)
         if isinstance(page, Gap):
             raise HistoryGone(page.rooms)
-        for entry in joined(entry for entry in page.entries if self._is_owed(feed, entry, starts[entry.room])):
+        owed = (entry for entry in page.entries if self._is_owed(feed, entry, starts[entry.room]))
+        for entry in joined(joined_updates(owed)):
             feed.sink.write(entry)
             metrics.REPLAYED.inc()
         feed.cut = max(feed.cut, page.upto)
