@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -27,6 +28,8 @@ from bench.suite import suite
 
 def main() -> int:
     """Returns the exit code: 1 when no run of some case gave figures."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell started us with SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     options = _options()
     plan = QUICK if options.quick else FULL
     plan = replace(plan, runs=options.runs) if options.runs else plan
@@ -34,7 +37,8 @@ def main() -> int:
     if not cases:
         sys.exit(f"no such case; there are {', '.join(case.name for case in suite(plan.quick))}")
     results = measure(cases, plan)
-    folder = options.out or (ROOT / ".bench" if plan.quick or options.case else ROOT / "docs" / "benchmarks")
+    partial = plan.quick or options.case or results.about["interrupted"]
+    folder = options.out or (ROOT / ".bench" if partial else ROOT / "docs" / "benchmarks")
     write(results, cases, folder)
     print(goals(judge(results, GOALS)))
     for case in cases:
@@ -51,10 +55,17 @@ def measure(cases: Sequence[Case], plan: Plan) -> Results:
     progress = Progress(total, lambda text: print(text, end="", flush=True))
     progress.note(f"{total} runs, at most {plan.budget_s / 60:.0f} minutes and the last run; loopback only")
     with postgres() as server:
-        runs = asyncio.run(Conductor(plan, server, progress).conduct(cases))
+        conductor = Conductor(plan, server, progress)
+        interrupted = False
+        try:
+            asyncio.run(conductor.conduct(cases))
+        except KeyboardInterrupt:
+            interrupted = True
+            progress.note("\ninterrupted: what was measured so far is written")
         found = versions(server)
-    about = {"when": began.strftime("%Y-%m-%d %H:%M UTC"), "seconds": time.monotonic() - started}
-    return Results({**about, "machine": machine(), "versions": found}, runs)
+    seconds = time.monotonic() - started
+    about = {"when": began.strftime("%Y-%m-%d %H:%M UTC"), "seconds": seconds, "interrupted": interrupted}
+    return Results({**about, "machine": machine(), "versions": found}, conductor.runs)
 
 
 def write(results: Results, cases: Sequence[Case], folder: Path) -> None:
@@ -75,7 +86,4 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit("interrupted: nothing was written")
+    sys.exit(main())

@@ -37,26 +37,26 @@ class Run:
 
 
 class Conductor:
-    """Makes the runs of one benchmark. Its budget begins when it is made."""
+    """Makes the runs of one benchmark. Its budget begins when it is made. runs: those that were made so far."""
 
     def __init__(self, plan: Plan, postgres: Postgres, progress: Progress) -> None:
         self._plan = plan
         self._postgres = postgres
         self._progress = progress
         self._deadline = time.monotonic() + plan.budget_s
+        self.runs: list[Run] = []
 
-    async def conduct(self, cases: Sequence[Case]) -> list[Run]:
+    async def conduct(self, cases: Sequence[Case]) -> None:
         """Run everything, round after round, until the budget is used up; a later round may stay incomplete."""
-        runs: list[Run] = []
         for number in range(self._plan.runs):
             for case, target in turns(cases, number, self._plan.runs):
                 if self._left_s() <= 0:
                     self._progress.note(f"the budget of {self._plan.budget_s:.0f} s is used up in round {number + 1}")
-                    return runs
+                    return
                 self._progress.begin(number, case.name, target.name)
-                runs.append(await self._quietest(case, target, number))
-                self._progress.end(runs[-1].fault or ("noisy" if runs[-1].noisy else "ok"))
-        return runs
+                run = await self._quietest(case, target, number)
+                self._progress.end(run.fault or ("noisy" if run.noisy else "ok"))
+                self.runs.append(run)
 
     def _left_s(self) -> float:
         return self._deadline - time.monotonic()

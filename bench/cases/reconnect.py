@@ -32,7 +32,7 @@ class Reconnect:
     waves: Sequence[int]
     wave_limit_s: float = 20.0
     runs: int = 2
-    limit_s: float = 150.0
+    limit_s: float = 240.0
 
     @property
     def shown(self) -> Sequence[Shown]:

@@ -49,7 +49,7 @@ def versions(postgres: Postgres) -> dict[str, str]:
     """What is measured: our revision, and the packages of both worlds."""
     found = {"Roomlog": _revision(), "Python": platform.python_version()}
     found |= {name: metadata.version(name) for name in PACKAGES}
-    found["Valkey"] = _said_by(valkey_binary(), "--version")
+    found["Valkey"] = _said_by(valkey_binary(), "--version").partition("v=")[2].partition(" ")[0]
     found["PostgreSQL"] = postgres.version()
     found["Node"] = _said_by(node_binary(), "--version")
     modules = ROOT / "bench" / "peers" / "node" / "node_modules"

@@ -34,15 +34,17 @@ async def test_a_run_that_fails_is_kept_with_its_fault_and_the_others_go_on() ->
     said: list[str] = []
     plan = replace(QUICK, runs=1)
     made = Conductor(plan, Postgres("", 0), Progress(2, said.append))
-    runs = await made.conduct([Idle((Broken(), Broken()), runs=1)])
-    assert [run.fault for run in runs] == ["DidNotStart: no such program"] * 2
+    await made.conduct([Idle((Broken(), Broken()), runs=1)])
+    assert [run.fault for run in made.runs] == ["DidNotStart: no such program"] * 2
     assert "DidNotStart: no such program" in "".join(said)
 
 
 async def test_nothing_begins_when_the_budget_is_used_up() -> None:
     said: list[str] = []
     plan = replace(QUICK, budget_s=0)
-    assert await Conductor(plan, Postgres("", 0), Progress(1, said.append)).conduct([Idle((Broken(),))]) == []
+    made = Conductor(plan, Postgres("", 0), Progress(1, said.append))
+    await made.conduct([Idle((Broken(),))])
+    assert made.runs == []
     assert "budget" in "".join(said)
 
 
