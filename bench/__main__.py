@@ -17,7 +17,7 @@ from bench.conductor import Conductor
 from bench.plan import FULL, QUICK, Plan
 from bench.progress import Progress
 from bench.remote import ROOT
-from bench.report.goals import GOALS, judge
+from bench.report.goals import GOALS, Judged, judge
 from bench.report.machine import machine, versions
 from bench.report.plots import draw
 from bench.report.results import Results
@@ -39,8 +39,9 @@ def main() -> int:
     results = measure(cases, plan)
     partial = plan.quick or options.case or results.about["interrupted"]
     folder = options.out or (ROOT / ".bench" if partial else ROOT / "docs" / "benchmarks")
-    write(results, cases, folder)
-    print(goals(judge(results, GOALS)))
+    judged = judge(results, [goal for goal in GOALS if any(goal.case == case.name for case in cases)])
+    write(results, cases, judged, folder)
+    print(goals(judged))
     for case in cases:
         print(f"{case.title}\n\n{table(results, case)}")
     print(f"written to {folder}")
@@ -68,12 +69,12 @@ def measure(cases: Sequence[Case], plan: Plan) -> Results:
     return Results({**about, "machine": machine(), "versions": found}, conductor.runs)
 
 
-def write(results: Results, cases: Sequence[Case], folder: Path) -> None:
+def write(results: Results, cases: Sequence[Case], judged: Sequence[Judged], folder: Path) -> None:
     """results.json, README.md and the plots."""
     folder.mkdir(parents=True, exist_ok=True)
     results.write(folder / "results.json")
     plots = draw(results, cases, folder)
-    (folder / "README.md").write_text(page(results, cases, judge(results, GOALS), plots))
+    (folder / "README.md").write_text(page(results, cases, judged, plots))
 
 
 def _options() -> argparse.Namespace:
