@@ -14,7 +14,7 @@ class BadPayload(Exception):
 
 
 def _printable(value: object) -> object:
-    if isinstance(value, str) and not value.isprintable():
+    if isinstance(value, str) and (not value.isprintable() or "\ufffd" in value):  # that is what a NUL was read as
         raise ValueError("must not hold control characters")
     return value
 

@@ -28,6 +28,7 @@ def test_unknown_fields_are_ignored() -> None:
         (MessageEvent, {"type": "a\nb"}, "type"),
         (RoomEvent, {"event": "e", "durable": "perhaps"}, "durable"),
         (RoomEvent, {"event": "a\nb"}, "event"),
+        (RoomEvent, {"event": "a\ufffdb"}, "event"),
     ],
 )
 def test_a_refusal_names_the_place_and_no_value(kind: Any, payload: Any, place: str) -> None:
