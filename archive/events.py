@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from archive.deltas import DELTAS
 from archive.patches import Ops, keyed
 from archive.shapes import (
     BadShape,
@@ -202,8 +203,7 @@ def _new(data: Json) -> Effect:
 
 
 TYPES: Mapping[str, Handler] = {
-    "message": _delta,
-    "chat:message:delta": _delta,
+    **dict.fromkeys(DELTAS, _delta),
     "replace": _replace,
     "chat:message": _replace,
     "status": _status,

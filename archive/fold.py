@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import orjson
 
 from archive import chat_marks
 from archive.channel_events import channel_changes, mark_changes
 from archive.chat import StoredChat
+from archive.deltas import NOT_STORED, Deltas
 from archive.errors import FoldError
 from archive.events import Effect, effect
 from archive.notes import NOTE_ACCESS, NOTE_DELETE, NOTE_EVENT, note_changes, note_deletion, note_mark
@@ -28,7 +30,9 @@ from streams.entry import Entry, Position
 
 USER_ROOM = "user:"
 CHAT_DELETE = "chat:delete"  # only the fold reads it
-_NOT_STORED = ("local:", "temporary:", "channel:")  # chat ids that Open WebUI never stores
+
+Handler: TypeAlias = Callable[[str, JsonObject, Position], Changes]
+"""What an entry changes, from the name of the thing that the room is of, the payload and the position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,39 +50,70 @@ def fold(changes: Changes, entry: Entry) -> Changes:
 
 def fold_all(entries: Iterable[Entry]) -> Changes:
     """The changes of all entries, in order and of one room. Linear. Raises FoldError for the first poison entry."""
-    return compose(*map(changes_of, entries))
+    sifted = sift(entries)
+    if sifted.poison:
+        raise sifted.poison[0]
+    return sifted.changes
 
 
 def sift(entries: Iterable[Entry]) -> Sifted:
     """As fold_all, but a poison entry is left out and reported instead of raised."""
     poison: list[FoldError] = []
-
-    def sound() -> Iterator[Changes]:
-        for entry in entries:
-            try:
-                yield changes_of(entry)
-            except FoldError as error:
-                poison.append(error)
-
-    changes = compose(*sound())
+    changes = compose(*_runs(entries, poison))
     return Sifted(changes, tuple(poison))
+
+
+def _runs(entries: Iterable[Entry], poison: list[FoldError]) -> Iterator[Changes]:
+    """The changes of each run of deltas, and of each other entry. Errors of poison entries are added to `poison`."""
+    deltas = Deltas()
+    for entry in entries:
+        handler = _handler(entry)
+        if handler is None:
+            continue
+        try:
+            payload = _payload(entry)
+            if handler is _chat_changes and deltas.take(payload, entry.position.ms // 1000):
+                continue
+            changes = _changes(handler, entry, payload)
+        except FoldError as error:
+            poison.append(error)
+            continue
+        if deltas and changes:
+            yield deltas.changes()
+            deltas = Deltas()
+        yield changes
+    yield deltas.changes()
 
 
 def changes_of(entry: Entry) -> Changes:
     """What this one entry changes; `Changes()` for what the fold ignores. Raises FoldError for a poison entry."""
-    kind, _, name = entry.room.partition(":")
-    handler = _HANDLERS.get((kind, entry.event))
-    if handler is None:
-        return Changes()
+    handler = _handler(entry)
+    return Changes() if handler is None else _changes(handler, entry, _payload(entry))
+
+
+def _handler(entry: Entry) -> Handler | None:
+    return _HANDLERS.get((entry.room.partition(":")[0], entry.event))
+
+
+def _payload(entry: Entry) -> JsonObject:
     try:
-        return handler(name, fields(_parsed(entry.data), "the payload"), entry.position)
+        return fields(orjson.loads(storable_json(entry.data)), "the payload")
+    except orjson.JSONDecodeError as error:
+        raise FoldError(entry.position, f"not JSON: {error.msg}") from error
+    except BadShape as error:
+        raise FoldError(entry.position, str(error)) from error
+
+
+def _changes(handler: Handler, entry: Entry, payload: JsonObject) -> Changes:
+    try:
+        return handler(entry.room.partition(":")[2], payload, entry.position)
     except BadShape as error:
         raise FoldError(entry.position, str(error)) from error
 
 
 def _chat_changes(name: str, payload: JsonObject, position: Position) -> Changes:
     chat_id = optional_id(payload, "chat_id")
-    if chat_id is None or chat_id.startswith(_NOT_STORED):
+    if chat_id is None or chat_id.startswith(NOT_STORED):
         return Changes()
     envelope = fields(payload.get("data"), "data")
     message_id = optional_id(payload, "message_id")
@@ -96,7 +131,7 @@ def _deletion(_name: str, payload: JsonObject, position: Position) -> Changes:
     return Changes({identifier(payload.get("chat_id"), "chat_id"): ChatPatch(at_s, at_s, {"deleted": True})})
 
 
-_HANDLERS: Mapping[tuple[str, str], Callable[[str, JsonObject, Position], Changes]] = {
+_HANDLERS: Mapping[tuple[str, str], Handler] = {
     ("user", "events"): _chat_changes,
     ("user", CHAT_DELETE): _deletion,
     ("user", CHAT_GRANTS): chat_grant_changes,
@@ -107,7 +142,7 @@ _HANDLERS: Mapping[tuple[str, str], Callable[[str, JsonObject, Position], Change
     ("note", NOTE_DELETE): note_deletion,
     ("note", NOTE_GRANTS): note_grant_changes,
 }
-"""(kind of room, event) → what an entry changes, from the room's name, the payload and the position."""
+"""By kind of room and event."""
 
 
 def apply(chat: StoredChat, changes: Changes) -> StoredChat:
@@ -132,14 +167,6 @@ def overlay(stored: StoredChat | None, chat_id: str, owner: str, entries: Iterab
     if stored is None and chat_id not in changes.chats:
         return None
     return replace(apply(base, changes), position=tail[-1].position if tail else base.position)
-
-
-def _parsed(data: bytes) -> JsonObject:
-    try:
-        parsed: JsonObject = orjson.loads(storable_json(data))
-    except orjson.JSONDecodeError as error:
-        raise BadShape(f"not JSON: {error.msg}") from error
-    return parsed
 
 
 def _patch(found: Effect, message_id: str | None, at_s: int) -> ChatPatch | None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
-_POSITION = re.compile(r"([0-9]{1,20})-([0-9]{1,20})")
 _UINT64 = 2**64
 
 
@@ -30,15 +28,14 @@ class Position(_Id):
     @classmethod
     def parse(cls, text: str | bytes) -> Position:
         """Read `ms-seq`, both unsigned 64-bit. Raises ValueError on anything else."""
-        if isinstance(text, bytes):
-            text = text.decode("ascii", "replace")
-        match = _POSITION.fullmatch(text)
-        if match is None:
+        raw = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
+        ms, _, seq = raw.partition(b"-")
+        if not (ms.isdigit() and seq.isdigit() and len(ms) <= 20 and len(seq) <= 20):
             raise ValueError(f"not a position: {text[:50]!r}; expected ms-seq, such as 1763700000000-0")
-        ms, seq = int(match[1]), int(match[2])
-        if ms >= _UINT64 or seq >= _UINT64:
+        found = cls(int(ms), int(seq))
+        if found.ms >= _UINT64 or found.seq >= _UINT64:
             raise ValueError(f"not a position: {text!r} is above 64 bits")
-        return cls(ms, seq)
+        return found
 
     @property
     def next(self) -> Position:
