@@ -27,6 +27,7 @@ class Session:
     viewed: chats of other users that it is in: copies of their events are appended for it.
     pooled, present, editor: how other nodes see it. They have the name that it connected with; editor is for documents.
     welcomed: its CONNECT packet is on its way. Before that it is sent nothing, and does not go live.
+    rejoined: rooms that its client joins anew by itself after every connect: they are not in its record, not resumed.
     ordered: rooms that an order concerned before it was welcomed.
     lock: held while the session's rooms change, so that record and membership change together.
     """
@@ -53,6 +54,7 @@ class Session:
         self.editor = Present(self.connection, identity.user_id, identity.name, sid)
         self.feed = Feed(SocketSink(socket, framer, bool(pid), marks), sid, cut, f"user:{identity.user_id}")
         self.viewed: set[str] = set()
+        self.rejoined: set[str] = set()
         self.welcomed = False
         self.ordered: set[str] = set()
         self._asked: deque[int] = deque(maxlen=ASKED)

@@ -133,8 +133,8 @@ class NodeSessions:
     async def join(self, session: Session, room: str, after: Position | None = None) -> Position:
         """Put a session into a room that its user may read; what came after `after` is handed out first.
 
-        Returns the position after which the room's events are delivered. When it returns, the record has it. Raises
-        Refused, TooManyRooms, LogUnavailable.
+        Returns the position after which the room's events are delivered. When it returns, the record has it, unless
+        it is one of `session.rejoined`. Raises Refused, TooManyRooms, LogUnavailable.
         """
         if not await self._access.may_read(session.identity, room):
             raise Refused(f"there is no room {room[:100]} for you")
@@ -186,7 +186,7 @@ class NodeSessions:
 
     async def _note_join(self, session: Session, room: str, since: Position) -> None:
         try:
-            if session.pid:
+            if session.pid and room not in session.rejoined:
                 await self._records.join(session.pid, session.connection, room, since, session.replays)
             await self.view(session, [room])
             await self._attendance.joined(session, room)

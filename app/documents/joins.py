@@ -98,6 +98,8 @@ class Joins:
         granted = await self._access.of(session.identity, note_id)
         if not granted.permission:
             raise Refused(f"there is no document note:{note_id[:100]} for you")
+        if join.v == 2 and room not in rooms:
+            session.rejoined.add(room)  # it says what it has when it is back, and is sent the rest as one update
         await self._sessions.join(session, room)
         opened = await self._snapshots.opened(note_id)
         editing = Editing(note_id, 2 if join.v == 2 else 1, opened.epoch, granted)
@@ -154,12 +156,17 @@ class Joins:
             return ack
         desk.spend_state(len(update), asyncio.get_running_loop().time())
         ack["state_vector"] = self.out(Vector(opened.clocks).encoded())
-        content = await self._contents.of(editing.note_id)
-        if content is not None and b'"_placeholder"' not in orjson.dumps(content):
-            ack["content"] = content
+        if mode == "full":
+            await self._add_content(ack, editing.note_id)
         if len(update) <= PROBED_BYTES:
             return ack | {"update": self.out(update)}
         return ack | self._in_parts(session, editing, update)
+
+    async def _add_content(self, ack: dict[str, Any], note_id: str) -> None:
+        """What an editor may fill an empty document with. Who knows the document gets none: it can be as large."""
+        content = await self._contents.of(note_id)
+        if content is not None and b'"_placeholder"' not in orjson.dumps(content):
+            ack["content"] = content
 
     async def _lacking(self, editing: Editing, asked: Asked, since: Position | None) -> tuple[Mode, bytes, Position]:
         if since is not None and asked.epoch in ("", editing.epoch):

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,14 +40,16 @@ POLL_S = 0.1
 LOG_LINES = 40
 TOKEN_TTL_S = 3_600
 STOP_WAIT_S = 25  # below the patience of an HTTP call; a busy machine may need more than the default 10 s
+_NONE: Mapping[str, str] = {}
 CLAIM_AFTER_S = 2  # a killed worker's jobs are taken over after this, instead of the default 10 s
 
 
 class QuietChild(Child):
     """A child whose output is kept, its last lines, instead of printed. kills: how often we killed it."""
 
-    def __init__(self, program: Program, data_dir: Path) -> None:
-        super().__init__(Program(program.name, (*environment(data_dir), *program.command)), len(program.name))
+    def __init__(self, program: Program, data_dir: Path, settings: Mapping[str, str]) -> None:
+        command = (*environment(data_dir, settings), *program.command)
+        super().__init__(Program(program.name, command), len(program.name))
         self.lines: deque[str] = deque(maxlen=LOG_LINES)
         self.kills = 0
 
@@ -70,8 +72,8 @@ class QuietChild(Child):
         self.kills += 1
 
 
-def environment(data_dir: Path) -> tuple[str, ...]:
-    """The beginning of a command that gets no setting of ours but these."""
+def environment(data_dir: Path, settings: Mapping[str, str]) -> tuple[str, ...]:
+    """The beginning of a command that gets no setting of ours but these, and the demo's own."""
     names = {name.upper() for name in Settings.model_fields}
     unset = [part for name in os.environ if name.upper() in names for part in ("-u", name)]
     ours = {
@@ -79,6 +81,7 @@ def environment(data_dir: Path) -> tuple[str, ...]:
         "EMBEDDED_WORKER": "false",
         "CLAIM_AFTER_S": str(CLAIM_AFTER_S),
         "TASK_STOP_WAIT_S": str(STOP_WAIT_S),
+        **settings,
     }
     return ("/usr/bin/env", *unset, *(f"{name}={value}" for name, value in ours.items()))
 
@@ -118,19 +121,23 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage() -> AsyncIterator[Stage]:
-    """A stage with everything ready. Raises CommandError or EmbeddedError, maybe in a group."""
+async def stage(settings: Mapping[str, str] = _NONE) -> AsyncIterator[Stage]:
+    """A stage with everything ready. settings: of nodes and worker, by name.
+
+    Raises CommandError or EmbeddedError, maybe in a group.
+    """
     data_dir = await asyncio.to_thread(_fresh_folder)
     try:
         async with lease(data_dir) as servers:
             assert servers.database_url is not None
             assert servers.redis_url is not None
             ports = free_ports(NODES)
-            nodes = [
-                QuietChild(roomlog(f"node{number}", "serve", "--host", "127.0.0.1", "--port", str(port)), data_dir)
+            programs = [
+                roomlog(f"node{number}", "serve", "--host", "127.0.0.1", "--port", str(port))
                 for number, port in enumerate(ports, 1)
             ]
-            worker = QuietChild(Program("worker", (sys.executable, "-m", "workers")), data_dir)
+            nodes = [QuietChild(program, data_dir, settings) for program in programs]
+            worker = QuietChild(Program("worker", (sys.executable, "-m", "workers")), data_dir, settings)
             made = Stage(data_dir, servers.database_url, servers.redis_url, ports, nodes, worker)
             async with _running([*nodes, worker]):
                 await asyncio.gather(*(made.ready(number) for number in range(NODES)))

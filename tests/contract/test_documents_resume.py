@@ -18,16 +18,13 @@ from tests.support.nodes import Fleet, eventually, token
 from tests.support.valkey import ValkeyServer
 
 
-@pytest.mark.parametrize("kind", [Page, Editor])
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
-async def test_updates_that_were_missed_come_with_the_resume_live_and_replayed(
-    fleet: Fleet, kind: type[Page], transport: str
-) -> None:
+async def test_updates_that_a_page_missed_come_with_the_resume_live_and_replayed(fleet: Fleet, transport: str) -> None:
     async with two(fleet) as (one, other), calling(one.url, "alice") as (api,):
         note_id = (await made(api))["id"]
         async with (
             editing(Editor, note_id, one.url) as writer,
-            editing(kind, note_id, other.url, transport=transport) as page,
+            editing(Page, note_id, other.url, transport=transport) as page,
         ):
             for each in (writer, page):
                 await each.join()
@@ -48,6 +45,29 @@ async def test_updates_that_were_missed_come_with_the_resume_live_and_replayed(
             listed = (await api.client.get(f"/api/v1/rooms/doc_note:{note_id}/events?limit=500")).json()["events"]
             assert places == [listed[at]["position"] for at in (0, -2, -1)]
             assert page.connected
+
+
+async def test_who_speaks_version_2_gets_what_it_missed_by_its_join_in_one_update_not_by_the_resume(
+    fleet: Fleet,
+) -> None:
+    async with two(fleet) as (one, other), calling(one.url, "alice") as (api,):
+        note_id = (await made(api))["id"]
+        async with editing(Editor, note_id, one.url) as writer, editing(Editor, note_id, other.url) as away:
+            await writer.join()
+            ack = await away.join()
+            await writer.type("live ")
+            await eventually(lambda: away.text == "live ")
+            await away.drop()
+            for number in range(50):
+                assert set(await writer.type(f"{number} ")) == {"position"}
+            await away.open(one.url, token(), transports=["websocket"])
+            assert away.recovered
+            ack = await away.join(since=ack["position"], epoch="1", state_vector=away.doc.get_state())
+            assert ack["mode"] == "tail"
+            assert away.text == writer.text, "by what the join was answered"
+            assert len(away.of("ydoc:document:update")) == 1
+            await writer.type("live again")
+            await eventually(lambda: away.text == writer.text)
 
 
 async def test_a_session_that_resumed_has_to_join_before_it_writes(fleet: Fleet) -> None:
