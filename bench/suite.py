@@ -26,7 +26,7 @@ NO_WORKER = Roomlog("Roomlog, no worker", worker=False)
 NO_PAUSE = Roomlog("Roomlog, no pause", settings={"TAIL_PAUSE_MS": "0"})
 FLEET_IDLE = 6
 MANY = (10, 1_000, 30_000)
-"""Rooms. 100,000 are wanted; on two busy CPUs their joins alone take more than five minutes."""
+"""Rooms. 100,000 are wanted; on two busy CPUs a run with so many did not end within five minutes."""
 
 EIGHT = Roomlog("Roomlog, 8 nodes", idle=FLEET_IDLE)
 
