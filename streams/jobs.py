@@ -1,8 +1,7 @@
 """The job stream: which rooms have entries to fold, and who folds them.
 
-An append queues its room once. Holding a room's job means owning the room: the holder reads the room's stream through
-the consumer group `persist`, commits, acknowledges, and releases the job. A job whose holder died is claimed by
-another worker; entries that were handed out but not acknowledged are read again first.
+An append queues its room once. Holding a room's job means owning the room: the holder reads what follows the position
+that SQL has (streams/backlog.py), commits, and releases the job. A job whose holder died is claimed by another worker.
 """
 
 from __future__ import annotations
@@ -13,16 +12,12 @@ from typing import Any
 
 from redis import exceptions as redis_errors
 
-from streams.entry import Entry, Position
-from streams.keys import GROUP, JOB_GROUP
+from streams.entry import Position
+from streams.keys import JOB_GROUP
 from streams.link import Client, Link, retrying, run_script
-from streams.replay import entry_of
-
-OWNER = "owner"
-"""The one consumer of a room's group. Whoever holds the job reads as it, so a dead holder's entries need no claim."""
 
 READ_ROOMS = 100
-"""Rooms of one transaction or script: bounds how long it holds the server."""
+"""Rooms of one read or script: bounds how long it holds the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +41,7 @@ class Jobs:
 
     async def ensure_group(self) -> None:
         """Create the workers' group from the beginning of the stream; no harm if it is there."""
-        await retrying(lambda: self._create(self._keys.jobs, JOB_GROUP))
+        await retrying(self._create)
 
     async def take(self, count: int, block_ms: int) -> list[Job]:
         """Jobs that nobody holds, at most `count`; waits up to `block_ms` for the first. May return none."""
@@ -60,7 +55,7 @@ class Jobs:
         except redis_errors.ResponseError as fault:
             if not str(fault).startswith("NOGROUP"):
                 raise
-            await self._create(self._keys.jobs, JOB_GROUP)
+            await self._create()
             return []
         return _jobs(answer[0][1]) if answer else []
 
@@ -81,7 +76,7 @@ class Jobs:
         except redis_errors.ResponseError as fault:
             if not str(fault).startswith("NOGROUP"):
                 raise
-            await self._create(self._keys.jobs, JOB_GROUP)
+            await self._create()
             return "0-0", []
 
     async def hold(self, jobs: Sequence[Job]) -> None:
@@ -91,60 +86,6 @@ class Jobs:
             await retrying(
                 lambda: self._client.xclaim(self._keys.jobs, JOB_GROUP, self.consumer, 0, ids, idle=0, justid=True)
             )
-
-    async def read(self, rooms: Sequence[str], count: int) -> dict[str, list[Entry]]:
-        """The next entries of rooms that the caller owns, at most `count` of each, in order, handed out or not.
-
-        Entries that an earlier holder was handed and did not acknowledge come first. What is returned of a room has
-        no hole, also when another worker believes that it owns the room and reads it at the same time.
-        """
-        result: dict[str, list[Entry]] = {}
-        for start in range(0, len(rooms), READ_ROOMS):
-            some = rooms[start : start + READ_ROOMS]
-            result |= await retrying(lambda some=some: self._read(some, count))  # type: ignore[misc]
-        return result
-
-    async def _read(self, rooms: Sequence[str], count: int) -> dict[str, list[Entry]]:
-        # A transaction: an entry that another reader is handed between the two reads would be in neither.
-        pipe = self._client.pipeline(transaction=True)
-        for room in rooms:
-            for start in ("0", ">"):
-                pipe.execute_command(
-                    "XREADGROUP", "GROUP", GROUP, OWNER, "COUNT", count, "STREAMS", self._keys.room(room), start
-                )
-        answers = await pipe.execute(raise_on_error=False)
-        result: dict[str, list[Entry]] = {}
-        for room, pending, fresh in zip(rooms, answers[::2], answers[1::2], strict=True):
-            if _no_group(pending):
-                created = await self._create(self._keys.room(room), GROUP, make=False)
-                result |= await self._read([room], count) if created else {room: []}
-                continue
-            for answer in (pending, fresh):
-                if isinstance(answer, Exception):
-                    raise answer
-            if gone := [item[0] for item in _items(pending) if not item[1]]:
-                await self._client.xack(self._keys.room(room), GROUP, *gone)
-            handed_out = _entries(room, pending)
-            whole = len(_items(pending)) < count
-            result[room] = handed_out + _entries(room, fresh) if whole else handed_out
-        return result
-
-    async def rewind(self, room: str, committed: Position) -> None:
-        """Hand out again everything after a position: SQL stands there, further back than what was acknowledged."""
-        key = self._keys.room(room)
-        await retrying(lambda: self._client.xgroup_setid(key, GROUP, str(committed)))
-
-    async def acknowledge(self, read: Mapping[str, Sequence[Position]]) -> None:
-        """XACK what is committed, per room."""
-
-        async def acknowledge() -> None:
-            pipe = self._client.pipeline(transaction=False)
-            for room, positions in read.items():
-                if positions:
-                    pipe.xack(self._keys.room(room), GROUP, *map(str, positions))
-            await pipe.execute()
-
-        await retrying(acknowledge)
 
     async def release(self, committed: Mapping[Job, Position]) -> set[str]:
         """End jobs, one per room; their rooms are committed up to these positions.
@@ -216,30 +157,13 @@ class Jobs:
         args = [JOB_GROUP, consumer]
         return bool(await retrying(lambda: run_script(self._client, "forget", [self._keys.jobs], args)))
 
-    async def _create(self, stream: str, group: str, *, make: bool = True) -> bool:
-        """Create a group from the beginning. False when there is no stream and none is to be made."""
+    async def _create(self) -> None:
         try:
-            await self._client.xgroup_create(stream, group, id="0", mkstream=make)
+            await self._client.xgroup_create(self._keys.jobs, JOB_GROUP, id="0", mkstream=True)
         except redis_errors.ResponseError as fault:
-            if "requires the key to exist" in str(fault):
-                return False
             if not str(fault).startswith("BUSYGROUP"):
                 raise
-        return True
-
-
-def _no_group(answer: Any) -> bool:
-    return isinstance(answer, redis_errors.ResponseError) and str(answer).startswith("NOGROUP")
 
 
 def _jobs(items: Any) -> list[Job]:
     return [Job(item_id.decode(), fields[b"room"].decode()) for item_id, fields in items if fields]
-
-
-def _items(answer: Any) -> Sequence[Any]:
-    return answer[0][1] if answer else ()
-
-
-def _entries(room: str, answer: Any) -> list[Entry]:
-    """Entries of XREADGROUP's answer; a pending entry that was deleted comes back without fields and is gone."""
-    return [entry_of(room, item) for item in _items(answer) if item[1]]

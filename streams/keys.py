@@ -10,9 +10,6 @@ from dataclasses import dataclass
 CONTROL_ROOM = "system:control"
 """The room of orders to nodes (leave a room, disconnect a user): an internal log, never delivered to a socket."""
 
-GROUP = "persist"
-"""Consumer group of every folded room's stream."""
-
 JOB_GROUP = "workers"
 """Consumer group of the shard's job stream."""
 

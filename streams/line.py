@@ -61,6 +61,7 @@ class _End(asyncio.Protocol):
     def __init__(self, connection: Any) -> None:
         self.connection = connection
         self.transport: asyncio.Transport = connection._writer.transport
+        self._before = self.transport.get_protocol()
         self.transport.set_protocol(self)
         self._replies = hiredis.Reader(notEnoughData=_NOT_YET, replyError=connection._parser.parse_error)
         self._reply: asyncio.Future[Any] | None = None
@@ -88,6 +89,7 @@ class _End(asyncio.Protocol):
             self._reply.set_result(reply)
 
     def connection_lost(self, fault: Exception | None) -> None:
+        self._before.connection_lost(fault)  # whoever closes the pool waits until it knows
         if self._reply is not None and not self._reply.done():
             lost = redis_errors.ConnectionError(f"the link is lost: {fault or 'it was closed, or silent'}")
             self._reply.set_exception(lost)

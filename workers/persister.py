@@ -1,7 +1,7 @@
 """The persister: folds rooms into PostgreSQL, exactly once in effect.
 
-Take jobs → read → fold → commit → acknowledge → release. A crash at any point is safe: whoever claims the jobs reads
-the same entries again, and drops those at or below the position that was committed with their rows.
+Take jobs → read what follows SQL's position → fold → commit → release. A crash at any point is safe: whoever claims the
+jobs asks SQL for the position that was committed with the rows, and reads from there.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from itertools import groupby
 from archive import Archive, RoomFold
 from archive.errors import ArchiveRefused, ArchiveUnavailable
 from archive.patches import Changes
+from streams.backlog import Backlog
 from streams.deadletters import DeadLetters
 from streams.entry import Entry, Position
 from streams.errors import LogUnavailable
 from streams.jobs import Job, Jobs
 from streams.link import Link
-from streams.replay import Reader
 from streams.rooms import Rooms
 from workers.config import WorkerConfig
 from workers.sieve import sifted
-from workers.slices import Slice, unfolded
+from workers.slices import Slice
 from workers.tally import Tally, paused
 
 log = logging.getLogger("roomlog.persister")
@@ -54,7 +54,7 @@ class Persister:
         self._tally = tally
         self._stop = stop
         self._letters = DeadLetters(link, client)
-        self._reader = Reader(link, client)
+        self._backlog = Backlog(link, client)
         self._rooms = Rooms(link, client)
         self._unfinished: list[Job] = []
         self._behind = False  # a room had more than one round took: the next round does not wait for company
@@ -74,7 +74,7 @@ class Persister:
                 return
 
     async def persist_once(self) -> int:
-        """One round: take, read, fold, commit, acknowledge. Returns how many jobs it took.
+        """One round: take, read, fold, commit, release. Returns how many jobs it took.
 
         Raises LogUnavailable, and then the next round goes on with the same jobs; Stopped when told to stop while
         the database is away. Cancelling it is as safe as a crash.
@@ -91,15 +91,8 @@ class Persister:
         if not by_room:
             return
         async with self._held(jobs):
-            count = self._config.slice_entries(len(by_room))
-            read = await self._jobs.read(list(by_room), count)
-            self._behind = any(len(entries) >= count for entries in read.values())
-            committed = await self._commit_until_done(read)
-            await self._acknowledge(read, committed)
-            again = await self._release(by_room, committed)
-            for room in again:
-                if not read[room]:  # nothing was handed out, and SQL is behind: it was acknowledged once
-                    await self._jobs.rewind(room, committed[room])
+            committed = await self._fold_until_done(list(by_room))
+            await self._release(by_room, committed)
 
     async def _take(self) -> list[Job]:
         """Jobs of one round: whatever comes within the fold window that the first one opens."""
@@ -114,15 +107,15 @@ class Persister:
             log.warning("going on with the %d jobs in hand: %s", len(jobs), fault)
             return jobs
 
-    async def _commit_until_done(self, read: Mapping[str, Sequence[Entry]]) -> dict[str, Position]:
+    async def _fold_until_done(self, rooms: Sequence[str]) -> dict[str, Position]:
         """The position that each room is committed up to; a room that somebody else moved is left out."""
         pause_s = 0.05
         while True:
             try:
-                committed = await self._commit_read(read)
+                committed = await self._fold_rooms(rooms)
             except ArchiveUnavailable as fault:
                 self._tally.sql_ok = False
-                log.warning("the database is away, holding %d rooms: %s", len(read), fault)
+                log.warning("the database is away, holding %d rooms: %s", len(rooms), fault)
             else:
                 self._tally.sql_ok = True
                 return committed
@@ -131,32 +124,33 @@ class Persister:
             await paused(self._stop, pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
-    async def _commit_read(self, read: Mapping[str, Sequence[Entry]]) -> dict[str, Position]:
+    async def _fold_rooms(self, rooms: Sequence[str]) -> dict[str, Position]:
         """One try. Asks what is stored each time: a commit whose answer was lost may have happened."""
-        stored = await self._archive.stored(list(read))  # after the read: whatever was acknowledged before it is in
+        stored = await self._archive.stored(rooms)
         self._link.saw(max(stored.values()))
-        slices = [unfolded(room, entries, stored[room]) for room, entries in read.items()]
-        found = [part for part in slices if part is not None]
-        self._tally.oldest_ms = min((part.entries[0].position.ms for part in found), default=0)
-        whole = [part for part in found if await self._is_whole(part)]
-        busy = {part.room for part in whole}
-        return {room: at for room, at in stored.items() if room not in busy} | await self._commit(whole)
+        count = self._config.slice_entries(len(rooms))
+        read = await self._backlog.read(stored, count)
+        self._behind = any(len(entries) >= count for entries in read.values())
+        slices = [Slice(room, stored[room], tuple(entries)) for room, entries in read.items() if entries]
+        self._tally.oldest_ms = min((part.entries[0].position.ms for part in slices), default=0)
+        committed = {room: stored[room] for room, entries in read.items() if not entries}
+        return committed | await self._commit(await self._unmoved(slices))
 
-    async def _is_whole(self, part: Slice) -> bool:
-        """False when entries before this slice are in the log but were not handed out: then they are the next time.
+    async def _unmoved(self, slices: Sequence[Slice]) -> list[Slice]:
+        """The slices without those of rooms that another worker has moved on, and had trimmed, before they were read.
 
-        Entries that are gone from the log are lost to SQL; that is said, and the room goes on.
+        Entries that are gone from the log for any other reason are lost to SQL; that is said, and the room goes on.
         """
-        first = part.entries[0]
-        if not part.torn or first.prev <= await self._rooms.floor():
-            return True
-        if await self._reader.has(part.room, first.prev):
-            log.warning("%s: SQL stands at %s, before what was acknowledged; reading again", part.room, part.before)
-            await self._jobs.rewind(part.room, part.before)
-            return False
-        self._tally.lost += 1
-        log.error("%s: the log lost entries between %s and %s unfolded", part.room, part.before, first.position)
-        return True
+        torn = [part for part in slices if part.torn]
+        floor = await self._rooms.floor() if torn else Position.ZERO
+        lacking = [part for part in torn if part.entries[0].prev > floor]
+        stored = await self._archive.stored([part.room for part in lacking]) if lacking else {}
+        for part in lacking:
+            if stored[part.room] == part.before:
+                self._tally.lost += 1
+                first = part.entries[0].position
+                log.error("%s: the log lost entries between %s and %s unfolded", part.room, part.before, first)
+        return [part for part in slices if stored.get(part.room, part.before) == part.before]
 
     async def _commit(self, slices: Sequence[Slice]) -> dict[str, Position]:
         """Fold and store in one transaction, and in smaller ones when the database refuses something in it."""
@@ -198,9 +192,10 @@ class Persister:
     async def _fold(self, part: Slice) -> RoomFold:
         """The slice as the archive takes it. Poison entries are parked before anything moves past them."""
         found = sifted(part.entries)
-        by_position = {entry.position: entry for entry in part.entries}
-        for error in found.poison:
-            await self._park(by_position[error.position], error.reason)
+        if found.poison:
+            by_position = {entry.position: entry for entry in part.entries}
+            for error in found.poison:
+                await self._park(by_position[error.position], error.reason)
         return RoomFold(part.room, part.before, part.after, found.changes)
 
     async def _park(self, entry: Entry, reason: str) -> None:
@@ -208,17 +203,12 @@ class Persister:
         self._tally.parked += 1
         log.error("%s: entry %s is parked as dead letter %s: %s", entry.room, entry.position, letter, reason)
 
-    async def _acknowledge(self, read: Mapping[str, Sequence[Entry]], committed: Mapping[str, Position]) -> None:
-        await self._jobs.acknowledge(
-            {room: [e.position for e in read[room] if e.position <= upto] for room, upto in committed.items()}
-        )
-
-    async def _release(self, by_room: Mapping[str, Sequence[Job]], committed: Mapping[str, Position]) -> set[str]:
-        """End the jobs of the committed rooms; returns those that have more. The other rooms' jobs stay, for whoever
-        moved the room or claims them.
+    async def _release(self, by_room: Mapping[str, Sequence[Job]], committed: Mapping[str, Position]) -> None:
+        """End the jobs of the committed rooms; those that have more are queued again. The other rooms' jobs stay, for
+        whoever moved the room or claims them.
         """
         await self._jobs.drop([job for room in committed for job in by_room[room][1:]])
-        return await self._jobs.release({by_room[room][0]: upto for room, upto in committed.items()})
+        await self._jobs.release({by_room[room][0]: upto for room, upto in committed.items()})
 
     @asynccontextmanager
     async def _held(self, jobs: Sequence[Job]) -> AsyncIterator[None]:

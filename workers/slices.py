@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from streams.entry import Entry, Position
@@ -30,15 +29,3 @@ class Slice:
         middle = len(self.entries) // 2
         first = Slice(self.room, self.before, self.entries[:middle])
         return first, Slice(self.room, first.after, self.entries[middle:])
-
-
-def unfolded(room: str, entries: Iterable[Entry], stored: Position) -> Slice | None:
-    """The entries above what is stored, each once and in order; None when there are none.
-
-    What is at or below it was committed by a worker that died before it acknowledged. Entries come twice when they
-    are pending and were handed out again after a rewind.
-    """
-    fresh = {entry.position: entry for entry in entries if entry.position > stored}
-    if not fresh:
-        return None
-    return Slice(room, stored, tuple(fresh[position] for position in sorted(fresh)))

@@ -19,7 +19,7 @@ from archive import Archive
 from streams.append import Appender, NewEntry
 from streams.deadletters import DeadLetters
 from streams.entry import Position
-from streams.keys import GROUP, JOB_GROUP, Keys
+from streams.keys import JOB_GROUP, Keys
 from streams.link import Client, Link
 from tests.support.nodes import DEADLINE_S, Fleet, Process, eventually
 from tests.support.postgres import Postgres
@@ -55,10 +55,6 @@ class Sight:
             return (await self.archive.stored([room]))[room] >= position
 
         await eventually(there, DEADLINE_S)
-
-    async def pending(self, room: str = ROOM) -> int:
-        """How many entries of the room are handed out and not acknowledged."""
-        return int((await self.client.xpending(self.link.keys.room(room), GROUP))["pending"])
 
     async def jobs(self) -> int:
         return int(await self.client.xlen(self.link.keys.jobs))
@@ -99,11 +95,10 @@ async def test_killed_between_commit_and_acknowledgement_nothing_is_folded_twice
             await worker_waits(database_url)
             proxy.silent = True
         await sight.folded(position)
-        assert await sight.pending() == 1
+        assert await sight.jobs() == 1
         worker.kill()
     fleet.worker(**FAST)
     await sight.jobs_are_done()
-    assert await sight.pending() == 0
     assert await sight.content() == "once"
 
 
@@ -217,7 +212,6 @@ async def test_sigterm_finishes_the_round_in_hand_and_leaves(
             worker.process.wait(0.3)
     assert await exit_code(worker) == 0, worker.text()
     assert await sight.content() == "kept"
-    assert await sight.pending() == 0
     assert await sight.jobs() == 0
     assert not await sight.client.xinfo_consumers(sight.link.keys.jobs, JOB_GROUP)
     assert await sight.reports() == []

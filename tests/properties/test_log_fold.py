@@ -1,7 +1,7 @@
 """Log and worker on real servers: whatever interleaves, snapshot + tail is the fold of everything, stored once.
 
-Workers crash before the commit, after it, before they acknowledge, before they release; answers of the database are
-lost; the sweeper trims whatever is folded. A reader looks after each step.
+Workers crash before the commit, after it, before they release; answers of the database are lost; the sweeper trims
+whatever is folded. A reader looks after each step.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from workers.tally import Reports, Tally
 OWNERS = ("a", "b")
 _prefixes = (f"f{number}" for number in itertools.count())
 
-Crash: TypeAlias = Literal["none", "away", "commit", "committed", "answer", "acknowledge", "release"]
-"""Where a worker dies in its round: before the commit, after it, before XACK, before the job ends; "away", "answer":
+Crash: TypeAlias = Literal["none", "away", "commit", "committed", "answer", "release"]
+"""Where a worker dies in its round: before the commit, after it, before the job ends (its XACK); "away", "answer":
 it lives, but its commit, or the answer of that, is lost."""
 
 
@@ -70,11 +70,6 @@ class FaultyJobs(Jobs):
     """A worker's jobs; the worker may die at one of its calls."""
 
     crash: Crash = "none"
-
-    async def acknowledge(self, read: Mapping[str, Sequence[Position]]) -> None:
-        if self.crash == "acknowledge":
-            raise Crashed
-        await super().acknowledge(read)
 
     async def release(self, committed: Mapping[Job, Position]) -> set[str]:
         if self.crash == "release":
@@ -118,7 +113,7 @@ _appends = st.builds(Append, events=st.lists(_events, min_size=1, max_size=8).ma
 _rounds = st.builds(
     Round,
     worker=_workers,
-    crash=st.sampled_from(("none", "away", "commit", "committed", "answer", "acknowledge", "release")),
+    crash=st.sampled_from(("none", "away", "commit", "committed", "answer", "release")),
     slice_entries=st.sampled_from((1, 3, 100)),
 )
 _others = st.one_of(st.builds(Reclaim, worker=_workers), st.just(Sweep()), _rounds)
