@@ -17,7 +17,7 @@ from registry.moves import Moves
 from registry.sessions import SessionRecord
 from registry.sessions import Sessions as Records
 from streams.entry import Position
-from streams.replay import Gap, Reader
+from streams.replay import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class Admissions:
         So each room is authorised once. It is sent nothing before it is welcomed.
         """
         position = _position(offset, record.connected_at)
-        if position is None or position > await self._reader.position():
+        if position is None or not await self._is_past(position):
             return None
         session = self._sessions.make(record.sid, record.pid, identity, socket, position)
         session.replays = record.replays
@@ -138,6 +138,11 @@ class Admissions:
         if not resumed:
             self._sessions.forget(session)
         return session if resumed else None
+
+    async def _is_past(self, position: Position) -> bool:
+        """Whether the log has come so far. What this node delivered is not asked for: if the log lost it since, it has
+        begun anew behind it, and does not vouch for what follows."""
+        return position <= self._sessions.hub.position or position <= await self._reader.position()
 
     async def _catch_up_with_orders(self, session: Session, record: SessionRecord) -> bool:
         """Put the session into the rooms that it is in now, and write them into its record. False: it was ended."""
@@ -170,8 +175,7 @@ class Admissions:
         feed.starts, feed.had = dict(place.starts), dict(place.had)
         feed.spared = await self._access.own_chats(session.identity, list(feed.rooms))
         probe = {room: feed.start_of(room) for room in feed.rooms}
-        page = await self._reader.page(probe, max(probe.values(), default=feed.cut), limit=1, spared=feed.spared)
-        return not isinstance(page, Gap)
+        return await self._sessions.hub.history.gap(probe, spared=feed.spared) is None
 
     async def _place(self, record: SessionRecord, rooms: Mapping[str, Position], position: Position) -> Place | None:
         """Where a client stands whose last position is `position`. None when that cannot be told.

@@ -7,16 +7,19 @@ it is live. Nothing is buffered for it meanwhile.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from app import metrics
-from app.documents.joining import joined_updates
 from app.feed import Feed
-from app.joining import joined
+from app.replayed import Replays, as_replayed
 from streams.entry import Entry, Position
-from streams.replay import Gap, Reader
+from streams.history import History
+from streams.replay import Gap, Page, Reader
+from streams.strides import size_of
 from streams.tail import Tail
 
 log = logging.getLogger("roomlog.hub")
@@ -30,14 +33,24 @@ class HistoryGone(Exception):
         self.rooms = tuple(rooms)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How much of the recent history of its rooms a node keeps, and how long, for clients that come back together."""
+
+    bytes: int
+    seconds: float
+
+
 class Hub:
     """Rooms and feeds of this node.
 
     obey: is given the entries of `orders_room`, in order, in the same turn as everything before them was delivered.
     """
 
-    def __init__(self, reader: Reader, orders_room: str, obey: Callable[[Entry], None]) -> None:
-        self._reader = reader
+    def __init__(self, reader: Reader, orders_room: str, obey: Callable[[Entry], None], kept: Kept) -> None:
+        self.history = History(reader, lambda: self.position, kept.bytes, kept.seconds)
+        self._replays = Replays()
+        self._turn = asyncio.Lock()
         self._orders_room = orders_room
         self._obey = obey
         self._members: dict[str, set[Feed]] = {}
@@ -72,6 +85,7 @@ class Hub:
         if not members:
             del self._members[room]
             self.wanted.discard(room.encode())
+            self.history.drop(room)
         return True
 
     def remove(self, feed: Feed) -> None:
@@ -96,6 +110,7 @@ class Hub:
         """The tail's delivery: hand entries to the live members of their rooms, in order."""
         if entries:
             metrics.DELIVERY_DELAY.observe(max(time.time() - entries[0].position.ms / 1000, 0))
+        self.history.follow(entries)
         delivered = 0
         for entry in entries:
             if entry.room == self._orders_room:
@@ -124,6 +139,7 @@ class Hub:
         They have to be fed from the log from there: call `on_behind` of each.
         """
         metrics.REPAIRS.inc()
+        self.history.clear()
         behind = [feed for feed in self.feeds() if feed.live]
         for feed in behind:
             feed.live = False
@@ -156,14 +172,30 @@ class Hub:
 
     async def _feed_page(self, feed: Feed, until: Position) -> None:
         starts = {room: start for room in feed.rooms if (start := feed.start_of(room)) < until}
-        page = await self._reader.page(starts, until, spared=feed.spared)
+        page = await self.history.page(starts, until, spared=feed.spared)
         if isinstance(page, Gap):
             raise HistoryGone(page.rooms)
-        owed = (entry for entry in page.entries if self._is_owed(feed, entry, starts[entry.room]))
-        for entry in joined(joined_updates(owed)):
+        async with self._turn:  # of many who catch up, one a turn of the loop: what is live comes in between
+            self._hand_out(feed, starts, page)
+            await asyncio.sleep(0)
+
+    def _hand_out(self, feed: Feed, starts: Mapping[str, Position], page: Page) -> None:
+        size = 0
+        events = self._owed(feed, starts, page)
+        for entry in events:
             feed.sink.write(entry)
-            metrics.REPLAYED.inc()
+            size += size_of(entry)
+        metrics.REPLAYED.inc(len(events))
+        metrics.REPLAYED_BYTES.inc(size)
         feed.cut = max(feed.cut, page.upto)
         moved = {room: max(start, page.upto) for room, start in feed.starts.items() if room in starts}
         feed.starts = {room: start for room, start in (feed.starts | moved).items() if start < feed.cut}
         feed.had = {room: had for room, had in feed.had.items() if room in feed.starts}
+
+    def _owed(self, feed: Feed, starts: Mapping[str, Position], page: Page) -> Sequence[Entry]:
+        """The page as this reader is owed it: what most are owed, unless something of it is not for this one."""
+        if not feed.had and feed.rooms.keys() >= starts.keys():
+            shared = self._replays.of(page.entries)
+            if not shared.skipped & {feed.sid, feed.user}:
+                return shared.events
+        return as_replayed(entry for entry in page.entries if self._is_owed(feed, entry, starts[entry.room]))

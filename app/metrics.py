@@ -9,6 +9,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series pe
 APPENDS = Counter("roomlog_appends_total", "Entries appended by this node, by outcome.", ["outcome"])
 DELIVERED = Counter("roomlog_delivered_events_total", "Live deliveries of entries to sockets.")
 REPLAYED = Counter("roomlog_replayed_events_total", "Entries handed to sockets from the log, not live.")
+REPLAYED_BYTES = Counter("roomlog_replayed_bytes_total", "Payload of these entries, as it was joined.")
 RESUMES = Counter("roomlog_resumes_total", "Sessions that came back, by outcome.", ["outcome"])
 REPAIRS = Counter("roomlog_tail_repairs_total", "Times the tail fell behind the shard's log.")
 SLOW = Counter("roomlog_slow_sockets_total", "Times a socket left live mode because it reads too slowly.")

@@ -42,7 +42,7 @@ from app.folded import FoldedWaiter
 from app.gate import Gate
 from app.grants import Grants
 from app.health import Health
-from app.hub import Hub
+from app.hub import Hub, Kept
 from app.manager import Manager
 from app.memberships import Memberships
 from app.messages import Messages
@@ -129,7 +129,8 @@ class Node:
         self.orders = Orders(self.appender, self.reader, self.nodes, moves, self._disconnect, self.spawn)
         self.orders.finished = lambda: self.spawn(self._try_to_report())
         self.orders.forget = lambda room: self.owners.forget(room.partition(":")[2])
-        self.hub = Hub(self.reader, CONTROL_ROOM, self._obey)
+        kept = Kept(settings.history_bytes, settings.history_s)
+        self.hub = Hub(self.reader, CONTROL_ROOM, self._obey, kept)
         self.tail = self.hub.tail = Tail(
             link, self.hub.wanted, self.hub.deliver, self._fall_behind, self._new_epoch, settings.tail_pause_ms / 1000
         )
@@ -315,6 +316,7 @@ class Node:
 
     def _new_epoch(self, position: Position) -> None:
         log.warning("the log's server restarted or was replaced: new epoch at %s, clients reload", position)
+        self.hub.history.clear()
         self.sessions.reset_all(position)
         self.documents.log_began_anew()
 

@@ -80,6 +80,10 @@ class Settings(SharedSettings):
     send_buffer_bytes: int = Field(
         256 << 10, ge=4096, description="Bytes that may wait in a socket's write buffer; above it, the same."
     )
+    history_bytes: int = Field(
+        32 << 20, ge=0, description="Recent entries that a node keeps for clients that come back together; 0: none."
+    )
+    history_s: float = Field(10.0, gt=0, description="Seconds for which it keeps them.")
     ydoc_binary: bool = Field(True, description="false sends document updates as lists of numbers, not as binary.")
     document_updates_s: float = Field(50, gt=0, description="Updates of documents a second of one socket.")
     document_update_bytes_s: float = Field(256 << 10, gt=0, description="Bytes of those a second of one socket.")

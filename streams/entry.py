@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
@@ -37,6 +36,11 @@ class Position(_Id):
             raise ValueError(f"not a position: {text!r} is above 64 bits")
         return found
 
+    @classmethod
+    def read(cls, raw: bytes) -> Position:
+        """Read `ms-seq` as the server wrote it, unchecked: `parse` costs twice as much, and replays read thousands."""
+        return tuple.__new__(cls, map(int, raw.split(b"-")))
+
     @property
     def next(self) -> Position:
         """The lowest position above this one."""
@@ -54,9 +58,8 @@ class Position(_Id):
 Position.ZERO = Position(0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One appended event as a reader gets it.
+class Entry(NamedTuple):
+    """One appended event as a reader gets it. A tuple, because a node makes thousands of them a second.
 
     position: where it stands in the shard's one order.
     room: the room it was appended to.

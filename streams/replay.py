@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 from streams.entry import Entry, Position, change_of
 from streams.link import Client, Link, open_epoch, retrying
+from streams.strides import READ_BYTES, Strides, within
 
 PAGE_ENTRIES = 500
 """Entries of one room that a page reads at most; the widest page shrinks this as rooms grow in number."""
 
+LEAST_ENTRIES = 20
+"""Of one room, however many rooms a page has."""
 
 _END = Position(2**64 - 1, 0)
 """Above every position."""
+
+_XRANGE = b"XRANGE"
+"""As bytes, redis-py hands its answer out as it came: making dictionaries of it costs more than all else here."""
+
+_place = attrgetter("position")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +62,58 @@ def is_whole(read: RoomRead) -> bool:
     return read.head <= read.start
 
 
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """Reads of several rooms. epoch, floor: as the log had them. rooms: by name."""
+
+    epoch: Position
+    floor: Position
+    rooms: Mapping[str, RoomRead]
+
+
+def torn(reads: Mapping[str, RoomRead]) -> Gap | None:
+    """Those of the reads of which something is missing."""
+    rooms = tuple(room for room, read in reads.items() if not is_whole(read))
+    return Gap(rooms) if rooms else None
+
+
 def merge(reads: Mapping[str, RoomRead], until: Position) -> Page | Gap:
     """Put reads of several rooms into one order.
 
     Where a room has more than was read, nothing after its last entry that was read is complete; the page ends there.
     """
-    torn = tuple(room for room, read in reads.items() if not is_whole(read))
-    if torn:
-        return Gap(torn)
+    if (gap := torn(reads)) is not None:
+        return gap
     upto = until
     for read in reads.values():
         if read.more:
             upto = min(upto, read.entries[-1].position)
-    entries = [entry for read in reads.values() for entry in read.entries if entry.position <= upto]
-    entries.sort(key=lambda entry: entry.position)
+    found = [read.entries for read in reads.values() if read.entries]
+    if len(found) == 1 and found[0][-1].position <= upto:
+        return Page(tuple(found[0]), upto)
+    entries = [entry for some in found for entry in some if entry.position <= upto]
+    entries.sort(key=_place)
     return Page(tuple(entries), upto)
+
+
+def after(read: RoomRead, start: Position) -> RoomRead:
+    """What a read from `start` would have brought, of one that began at it or before."""
+    if read.start == start:
+        return read
+    return replace(read, start=start, entries=[entry for entry in read.entries if entry.position > start])
+
+
+def vouched(reads: Mapping[str, RoomRead], epoch: Position, spared: Collection[str]) -> Mapping[str, RoomRead] | Gap:
+    """The reads, if the log vouches for all after their starts: none is below the epoch. spared: see `Reader.page`."""
+    unvouched = tuple(room for room, read in reads.items() if read.start < epoch)
+    return Gap(unvouched) if unvouched else sparing(reads, spared)
+
+
+def sparing(reads: Mapping[str, RoomRead], spared: Collection[str]) -> Mapping[str, RoomRead]:
+    """The reads without the question whether those of `spared` rooms are whole."""
+    if not spared:
+        return reads
+    return {room: replace(read, start=_END) if room in spared else read for room, read in reads.items()}
 
 
 class Reader:
@@ -78,6 +124,7 @@ class Reader:
         self._keys = link.keys
         self._client = client
         self._deadline_s = deadline_s
+        self._strides = Strides()
 
     async def position(self) -> Position:
         """The shard's newest position: everything at or below it is in the log, everything to come is above."""
@@ -108,34 +155,37 @@ class Reader:
         starts are not a client's word: what lies below epoch or floor is not missed (SQL has it, or nobody asks).
         spared: rooms whose copies the reader has elsewhere: a copy that was left out there is no gap for it.
         """
-        rooms = list(starts)
-        if not rooms:
+        if not starts:
             return Page((), until)
-        epoch, floor, reads = await retrying(lambda: self._read(rooms, starts, limit), self._deadline_s)
-        if not vouch:
-            reads = {room: replace(read, start=max(read.start, floor)) for room, read in reads.items()}
-        elif unvouched := tuple(room for room in rooms if starts[room] < epoch):
-            return Gap(unvouched)
-        reads |= {room: replace(reads[room], start=_END) for room in spared if room in reads}
-        return merge(reads, until)
+        reads = await self.read(starts, limit)
+        if vouch:
+            rooms = vouched(reads.rooms, reads.epoch, spared)
+            return rooms if isinstance(rooms, Gap) else merge(rooms, until)
+        floored = {room: replace(read, start=max(read.start, reads.floor)) for room, read in reads.rooms.items()}
+        return merge(sparing(floored, spared), until)
 
-    async def _read(
-        self, rooms: list[str], starts: Mapping[str, Position], limit: int
-    ) -> tuple[Position, Position, dict[str, RoomRead]]:
-        count = max(limit // len(rooms), 20)
+    async def read(self, starts: Mapping[str, Position], limit: int = PAGE_ENTRIES) -> Reads:
+        """What follows each start in its room: of all rooms together about `limit` entries, or READ_BYTES."""
+        return await retrying(lambda: self._read(starts, limit), self._deadline_s)
+
+    async def _read(self, starts: Mapping[str, Position], limit: int) -> Reads:
+        most, share = max(limit // len(starts), LEAST_ENTRIES), READ_BYTES // len(starts)
+        counts = {room: self._strides.of(room, most, share) for room in starts}
         pipe = self._client.pipeline(transaction=False)
         pipe.hmget(self._keys.epoch, ["position", "floor"])
-        pipe.hmget(self._keys.heads, rooms)
-        for room in rooms:
-            pipe.execute_command("XRANGE", self._keys.room(room), f"({starts[room]}", "+", "COUNT", count + 1)
+        pipe.hmget(self._keys.heads, list(starts))
+        for room, start in starts.items():
+            pipe.execute_command(_XRANGE, self._keys.room(room), f"({start}", "+", "COUNT", counts[room] + 1)
         (epoch, raw_floor), heads, *ranges = await pipe.execute()
         floor = _position(raw_floor)
         reads = {}
-        for room, head, raw in zip(rooms, heads, ranges, strict=True):
-            entries = [entry_of(room, item) for item in raw[:count]]
+        for (room, start), head, raw in zip(starts.items(), heads, ranges, strict=True):
+            entries = entries_of(room, raw[: counts[room]])
+            self._strides.took(room, entries)
+            fitting = within(entries, share)
             before = _position(head) if head else floor
-            reads[room] = RoomRead(starts[room], before, entries, more=len(raw) > count)
-        return _position(epoch), floor, reads
+            reads[room] = RoomRead(start, before, entries[:fitting], more=len(raw) > fitting)
+        return Reads(_position(epoch), floor, reads)
 
     async def tail_of(
         self, room: str, after: Position, limit: int = 10_000, *, vouch: bool = False
@@ -188,20 +238,30 @@ class Reader:
 
 def entry_of(room: str, item: Any) -> Entry:
     """An entry from XRANGE's answer: parsed to (id, {field: value}) by redis-py, or raw [id, [field, value, …]]."""
-    fields = item[1] if isinstance(item[1], dict) else dict(zip(item[1][::2], item[1][1::2], strict=True))
-    epoch, reset = change_of(fields.get(b"c", b""))
-    return Entry(
-        Position.parse(item[0]),
-        room,
-        fields[b"e"].decode(),
-        fields[b"d"],
-        Position.parse(fields[b"p"]),
-        fields[b"s"].decode(),
-        fields[b"q"] == b"1",
-        fields.get(b"b", b""),
-        epoch,
-        reset,
-    )
+    at, fields = item
+    if isinstance(fields, dict):
+        fields = [part for pair in fields.items() for part in pair]
+    return _entry(room, Position.read(at), Position.read(fields[5]), fields)
+
+
+def entries_of(room: str, items: Iterable[Any]) -> list[Entry]:
+    """Entries from XRANGE's raw answer. Most name the one before them as their predecessor: that is parsed once."""
+    entries = []
+    at, position = b"", Position.ZERO
+    for item, fields in items:
+        prev = position if fields[5] == at else Position.read(fields[5])
+        at, position = item, Position.read(item)
+        entries.append(_entry(room, position, prev, fields))
+    return entries
+
+
+def _entry(room: str, position: Position, prev: Position, fields: Sequence[bytes]) -> Entry:
+    """Fields stand in the order in which append.lua writes them: e, d, p, s, q, and with an attachment b, c."""
+    event, data, skip, quiet = fields[1].decode(), fields[3], fields[7].decode(), fields[9] == b"1"
+    if len(fields) == 10:
+        return Entry(position, room, event, data, prev, skip, quiet)
+    epoch, reset = change_of(fields[13]) if len(fields) > 12 else ("", False)
+    return Entry(position, room, event, data, prev, skip, quiet, fields[11], epoch, reset)
 
 
 def _position(raw: bytes | None) -> Position:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from archive.yjs.errors import Unmergeable
 from archive.yjs.merging import tree_merge
@@ -29,16 +28,18 @@ def joined_updates(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def _goes_on(run: list[Entry], entry: Entry) -> bool:
+    if not entry.epoch:
+        return False
     last = run[-1]
     same = (last.room, last.epoch, last.event) == (entry.room, entry.epoch, entry.event)
     size = sum(len(one.binary) for one in run) + len(entry.binary)
-    return same and entry.epoch != "" and not last.reset and not entry.reset and size <= JOINED_BYTES
+    return same and not last.reset and not entry.reset and size <= JOINED_BYTES
 
 
 def _one(run: list[Entry]) -> list[Entry]:
     if len(run) < 2:
         return run
     try:
-        return [replace(run[-1], binary=tree_merge([entry.binary for entry in run]), prev=run[0].prev)]
+        return [run[-1]._replace(binary=tree_merge([entry.binary for entry in run]), prev=run[0].prev)]
     except Unmergeable:
         return run

@@ -18,6 +18,7 @@ from redis import exceptions as redis_errors
 
 from streams.append import Appended, Appender, NewEntry, Once
 from streams.entry import Entry, Position
+from streams.history import History
 from streams.keys import Keys
 from streams.link import Link, open_epoch, run_script
 from streams.replay import Gap, Reader
@@ -136,6 +137,8 @@ class World:
         self.link = Link(url, Keys(next(_prefixes)))
         self.client = self.link.client()
         self.reader = Reader(self.link, self.client)
+        self._until = Position.ZERO
+        self.history = History(self.reader, lambda: self._until, most_bytes=1 << 20, kept_s=60)
         self.rooms = Rooms(self.link, self.client)
         self.appender = FaultyAppender(self.link, room_cap=100_000, log_length=100_000)
         self.model = Model()
@@ -161,6 +164,7 @@ class World:
             case Restart():
                 await self.client.hset(self.link.keys.epoch, "run_id", "another")
                 self.model.epoch = await open_epoch(self.client, self.link)
+                self.history.clear()  # as the tail has it
 
     async def _append(self, step: Append) -> None:
         self.appender.fault = step.fault
@@ -205,7 +209,7 @@ class World:
         if not self.model.is_whole(ROOMS, start):
             return
         until = await self.reader.position()
-        read = await self._read(ROOMS, start, until)
+        read = await self._read(self.reader, ROOMS, start, until)
         self._read_at = (start, until, read)
 
     async def check(self) -> None:
@@ -222,7 +226,7 @@ class World:
                 await self._check_resume(rooms, position, until)
 
     async def _check_resume(self, rooms: Sequence[str], position: Position, until: Position) -> None:
-        read = await self._read(rooms, position, until)
+        read = await self._read(self.reader, rooms, position, until)
         if read is None:
             event("gap")
             assert not self.model.is_whole(rooms, position) or position < self.model.floor
@@ -230,12 +234,16 @@ class World:
             event("whole")
             assert self.model.is_whole(rooms, position)
             assert read == self.model.after(rooms, position, until)
+        recent = await self._read(self.history, rooms, position, until)
+        assert recent in (None, self.model.after(rooms, position, until))
+        assert read is None or recent is not None, "what was kept knows less than the log"
 
-    async def _read(self, rooms: Sequence[str], start: Position, until: Position) -> Read:
+    async def _read(self, log: Reader | History, rooms: Sequence[str], start: Position, until: Position) -> Read:
         """Page by page, as join, resume and catch-up do; None when the log cannot vouch for it."""
         at, found = start, list[Entry]()
         while at < until:
-            page = await self.reader.page(dict.fromkeys(rooms, at), until, limit=1)
+            starts = dict.fromkeys(rooms, at)
+            page = await (log.page(starts, until, limit=1) if isinstance(log, Reader) else log.page(starts, until))
             if isinstance(page, Gap):
                 return None
             assert page.upto > at

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,7 +93,7 @@ def test_others_rooms_events_and_histories_are_not_joined_with_them() -> None:
         entry(2, b"", "user:alice", ""),
         entry(2, second, "doc_note:b"),
         entry(2, second, epoch="2"),
-        replace(entry(2, second), reset=True),
+        entry(2, second)._replace(reset=True),
     ):
         entries = [entry(1, first), between, entry(3, third)]
         assert list(joined_updates(entries)) == entries

@@ -3,10 +3,11 @@
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.joining import JOINED_CHARS, joined
+from app.joining import JOINED_BYTES, joined
 from streams.entry import Entry, Position
 
 
@@ -54,7 +55,7 @@ def test_a_joined_event_has_a_bounded_size() -> None:
     entries = [_entry(seq, "m", "message", {"content": "x" * 1000}) for seq in range(1, 201)]
     sizes = [len(text) for text in _texts(list(joined(entries)))]
     assert sum(sizes) == 200_000
-    assert max(sizes) <= JOINED_CHARS
+    assert max(sizes) <= JOINED_BYTES
 
 
 def test_what_is_no_json_is_left_alone() -> None:
@@ -62,10 +63,37 @@ def test_what_is_no_json_is_left_alone() -> None:
     assert list(joined([entry, entry])) == [entry, entry]
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"data":{"type":"message","data":{"content":"a","also":{"content":"b"}}}}',
+        b'{"data":{"type":"message","data":{"also":{"content":"b"},"content":"a"}}}',
+        b'{"data": {"type": "message", "data": {"content": "a"}}}',
+        b'{"data":{"type":"message","data":{"content":"\\u0061"}}}',
+        b'{"data":{"data":{"content":"a"},"type":"message"},"z":"content"}',
+    ],
+)
+def test_however_an_event_is_written_only_its_text_is_joined(data: bytes) -> None:
+    entries = [Entry(Position(1, seq), "user:a", "events", data, Position(1, seq - 1)) for seq in (1, 2, 3)]
+    (whole,) = joined(entries)
+    expected = orjson.loads(data)
+    expected["data"]["data"]["content"] = "aaa"
+    assert orjson.loads(whole.data) == expected
+
+
+def test_equal_ends_do_not_make_two_events_one() -> None:
+    inner = b'{"data":{"type":"message","data":{"content":"%b"}}}'
+    told = [inner % b"a", inner % b'b","more":"c', inner % b"d"]
+    entries = [Entry(Position(1, n), "user:a", "events", data, Position(1, n - 1)) for n, data in enumerate(told, 1)]
+    assert list(joined(entries)) == entries
+
+
 _KINDS = st.sampled_from(["message", "chat:message:delta", "status", "replace"])
 
 
-@given(st.lists(st.tuples(st.sampled_from("mn"), _KINDS, st.text(max_size=3)), max_size=30))
+@given(
+    st.lists(st.tuples(st.sampled_from("mn"), _KINDS, st.text(st.characters(codec="utf-8"), max_size=3)), max_size=30)
+)
 def test_a_page_shows_the_same_text(events: list[tuple[str, str, str]]) -> None:
     entries = [_entry(seq, message, kind, {"content": text}) for seq, (message, kind, text) in enumerate(events, 1)]
 
