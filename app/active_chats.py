@@ -31,6 +31,6 @@ class ActiveChats:
             await self._emitter.append(active_entry(left.user_id, left.chat_id, active))
 
         try:
-            await self._records.tell_active(left.chat_id, emit)
+            await self._records.tell_active(left.item, emit)
         except LogError as fault:
             log.warning("chat %s is not told whether a task of it runs: %s", left.chat_id, fault)

@@ -15,6 +15,7 @@ from app.merging import Merge, merge
 from app.orders import Orders
 from app.payloads import BadPayload, ChatBody
 from app.sharing import Shared, Sharing
+from app.tasks import Tasks
 from archive.chat import StoredChat
 from archive.envelope import message_entry
 from archive.events import effect
@@ -28,12 +29,15 @@ from streams.append import Appended, NewEntry
 class ChatWrites:
     """The caller vouches that the user may do it. All raise the errors of `Appender.append` and of reading."""
 
-    def __init__(self, chats: Chats, owners: Owners, emitter: Emitter, sharing: Sharing, orders: Orders) -> None:
+    def __init__(
+        self, chats: Chats, owners: Owners, emitter: Emitter, sharing: Sharing, orders: Orders, tasks: Tasks
+    ) -> None:
         self._chats = chats
         self._owners = owners
         self._emitter = emitter
         self._sharing = sharing
         self._orders = orders
+        self._tasks = tasks
 
     async def update(self, chat: StoredChat, body: ChatBody) -> Appended | None:
         """Merge what a page sends into its chat (`app.merging`); None when there was nothing new in it.
@@ -45,10 +49,15 @@ class ChatWrites:
         return appended[-1] if appended else None
 
     async def delete(self, chat_id: str, owner: str) -> Appended:
-        """Delete a chat: when it returns, no node knows it, and nobody is in its room."""
+        """Delete a chat: when it returns, its tasks were stopped, no node knows it, and nobody is in its room.
+
+        An owner of a task that does not answer holds it up for `task_stop_wait_s`, and stops when it is back.
+        """
+        await self._tasks.stop_tasks_of_item(chat_id)
         body = orjson.dumps({"chat_id": chat_id})
         appended = await self._emitter.append(NewEntry(f"user:{owner}", CHAT_DELETE, body, quiet=True))
         await self._owners.remove(chat_id)
+        await self._tasks.stop_tasks_of_item(chat_id)  # what began in between
         await self._orders.close_room(f"chat:{chat_id}")
         await self._tell(owner, chat_id, "chat:list", {"chat_id": chat_id})
         return appended

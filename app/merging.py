@@ -41,7 +41,7 @@ class Merge:
 
 def merge(chat: StoredChat, title: str | None, messages: Mapping[str, JsonObject], current_id: str | None) -> Merge:
     """What of a page's chat is news. title, current_id: None where the page says nothing."""
-    fresh = {key: _said(sent) for key, sent in messages.items() if key not in chat.messages}
+    fresh = {key: said(sent) for key, sent in messages.items() if key not in chat.messages}
     news = {key: _news(chat.messages[key], sent) for key, sent in messages.items() if key in chat.messages}
     changed = {key: {n: v for n, v in found.items() if n != "content"} for key, found in news.items()}
     there = current_id in chat.messages or current_id in messages
@@ -54,7 +54,7 @@ def merge(chat: StoredChat, title: str | None, messages: Mapping[str, JsonObject
     )
 
 
-def _said(sent: JsonObject) -> JsonObject:
+def said(sent: JsonObject) -> JsonObject:
     """A new message without empty fields that producers fill: one may just have begun to."""
     return {name: value for name, value in sent.items() if value or name not in PRODUCED}
 

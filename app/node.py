@@ -174,7 +174,7 @@ class Node:
         self.chats = Chats(archive, self.reader, self.owners)
         self.shared_chats = SharedChats(archive, self.reader, self.owners)
         self.sharing = Sharing(self.grants, self.reader, self.emitter, self.orders)
-        self.chat_writes = ChatWrites(self.chats, self.owners, self.emitter, self.sharing, self.orders)
+        self.chat_writes = ChatWrites(self.chats, self.owners, self.emitter, self.sharing, self.orders, self.tasks)
         self.document_log = DocumentLog(link, client, settings.fold_due)
         self.contents = Contents(archive, self.document_log, self.notes)
         self.note_writes = NoteWrites(self.notes, self.emitter, self.sharing, self.orders, self.contents)

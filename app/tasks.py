@@ -23,6 +23,10 @@ log = logging.getLogger("roomlog.tasks")
 CLOSING_S = 5.0
 """How long a node that stops waits for its tasks to end."""
 
+STOPS = 100
+STOP_ROUNDS = 10
+"""Of an item's tasks so many are stopped at the same time, and so many times over."""
+
 Outcome = Literal["stopped", "over", "unreachable"]
 """stopped: it ran, and ended because of this. over: it had ended, or did by itself. unreachable: its owner's lease ran
 out, or the owner did not answer in time; one that is only slow obeys later."""
@@ -116,6 +120,20 @@ class Tasks:
                 return "stopped" if record.ended == "stopped" else "over"
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, 0.1)
+
+    async def stop_tasks_of_item(self, item_id: str) -> dict[str, Outcome]:
+        """Stop the item's tasks, on whichever nodes, `STOPS` at once; returns how each ended, as `stop_task` does.
+
+        Ends early when an owner does not answer: it obeys later. Some are left where very many run.
+        """
+        outcomes: dict[str, Outcome] = {}
+        for _ in range(STOP_ROUNDS):
+            running = [one for one in await self.list_task_ids_by_item_id(item_id) if one not in outcomes][:STOPS]
+            ended = await asyncio.gather(*map(self.stop_task, running))
+            outcomes |= dict(zip(running, ended, strict=True))
+            if not running or "unreachable" in ended:
+                break
+        return outcomes
 
     async def list_tasks(self) -> list[str]:
         """Ids of all tasks of all nodes."""

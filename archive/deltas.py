@@ -14,7 +14,12 @@ from archive.shapes import MAX_ID_CHARS, Json, JsonObject
 DELTAS = ("message", "chat:message:delta")
 """Types of `events` entries that add `content` to the message's text."""
 
-NOT_STORED = ("local:", "temporary:", "channel:")  # chat ids that Open WebUI never stores
+_NOT_STORED = ("local:", "temporary:", "channel:")  # chat ids that Open WebUI never stores
+
+
+def is_stored(chat_id: str) -> bool:
+    """Whether a chat by this id is stored: not one that only a page knows, nor one that is a channel."""
+    return chat_id != "local" and not chat_id.startswith(_NOT_STORED)
 
 
 @dataclass(slots=True)
@@ -42,7 +47,7 @@ class Deltas:
         if text is None or not isinstance(chat_id, str) or not isinstance(message_id, str):
             return False
         added = self._added.get((chat_id, message_id))
-        if added is None and not (_names(message_id) and _names(chat_id) and not chat_id.startswith(NOT_STORED)):
+        if added is None and not (_names(message_id) and _names(chat_id) and is_stored(chat_id)):
             return False
         if added is None:
             added = self._added[chat_id, message_id] = _Added(at_s, at_s)

@@ -18,7 +18,7 @@ import orjson
 from archive import chat_marks
 from archive.channel_events import channel_changes, mark_changes
 from archive.chat import StoredChat
-from archive.deltas import NOT_STORED, Deltas
+from archive.deltas import Deltas, is_stored
 from archive.errors import FoldError
 from archive.events import Effect, effect
 from archive.notes import NOTE_ACCESS, NOTE_DELETE, NOTE_EVENT, note_changes, note_deletion, note_mark
@@ -113,7 +113,7 @@ def _changes(handler: Handler, entry: Entry, payload: JsonObject) -> Changes:
 
 def _chat_changes(name: str, payload: JsonObject, position: Position) -> Changes:
     chat_id = optional_id(payload, "chat_id")
-    if chat_id is None or chat_id.startswith(NOT_STORED):
+    if chat_id is None or not is_stored(chat_id):
         return Changes()
     envelope = fields(payload.get("data"), "data")
     message_id = optional_id(payload, "message_id")

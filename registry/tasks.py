@@ -25,6 +25,16 @@ END_KEPT_S = 10.0
 """How long an end that somebody waits for stays readable."""
 
 
+def is_page_only(chat_id: str) -> bool:
+    """Whether a chat is known to its page alone: anybody may have one by this name, and nothing of it is stored."""
+    return chat_id == "local" or chat_id.startswith(("local:", "temporary:"))
+
+
+def item_of(user_id: str, chat_id: str) -> str:
+    """The item that tasks of a user's chat belong to: the chat, or one of this user's alone where names say nothing."""
+    return f"{user_id}/{chat_id}" if is_page_only(chat_id) else chat_id
+
+
 @dataclass(frozen=True, slots=True)
 class Remains:
     """What a task leaves unfinished when its owner dies: a message in the middle of a run."""
@@ -33,6 +43,11 @@ class Remains:
     chat_id: str
     message_id: str
     run: str
+
+    @property
+    def item(self) -> str:
+        """The item of the message's chat."""
+        return item_of(self.user_id, self.chat_id)
 
     @property
     def fence(self) -> str:
@@ -109,17 +124,8 @@ class Tasks:
             told = active
 
     async def running_of(self, user_id: str) -> list[str]:
-        """Ids of one user's tasks."""
-        ids = await self.running()
-
-        async def users() -> list[bytes | None]:
-            pipe = self._client.pipeline(transaction=False)
-            for task_id in ids:
-                pipe.hget(self._keys.task(task_id), "user")
-            return list(await pipe.execute())
-
-        found = await retrying(users) if ids else []
-        return [task_id for task_id, user in zip(ids, found, strict=True) if user == user_id.encode()]
+        """Ids of one user's tasks whose lease is held."""
+        return await self._listed(self._keys.tasks_of_user(user_id), "held", LISTED)
 
     # what the workers see to
 
@@ -148,6 +154,7 @@ class Tasks:
     async def _script(self, name: str, task: TaskRecord, args: list[Any]) -> Any:
         names = self._keys
         keys = [names.task(task.id), names.tasks_of(task.item), names.task_leases, names.task_remains]
+        keys.append(names.tasks_of_user(task.user_id))
         return await retrying(lambda: run_script(self._client, name, keys, args), 3.0)
 
     async def _listed(self, key: str, which: str, limit: int) -> list[str]:

@@ -64,6 +64,7 @@ class Step(Enum):
     BEGIN = "b"  # the run takes it, whoever held it before
     HOLD = "h"  # only the run that holds it may append
     END = "e"  # the same, and the fence is gone behind this entry: it is the last of the run
+    PASS = "p"  # the same, but what comes behind the end has the fence, until another run begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,11 @@ class Fence:
     name: str
     run: str
     step: Step = Step.HOLD
+
+    @property
+    def epilogue(self) -> Fence:
+        """Of the one entry that may come behind the run, if it passed the fence on."""
+        return Fence(self.name, self.run + "+", Step.END)
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,10 @@ class Keys:
         """Sorted set: task of this item -> Unix ms of its lease's end. Expires with the last of them."""
         return self._key(f"tasks:item:{item_id}")
 
+    def tasks_of_user(self, user_id: str) -> str:
+        """Sorted set: task of this user -> Unix ms of its lease's end. Expires with the last of them."""
+        return self._key(f"tasks:user:{user_id}")
+
     def members(self, room: str) -> str:
         """Sorted set: session id -> Unix second until which it counts as a member."""
         return self._key(f"members:{room}")

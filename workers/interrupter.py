@@ -74,7 +74,7 @@ class Interrupter:
             await self._appender.append(active_entry(left.user_id, left.chat_id, active))
 
         try:
-            await self._tasks.tell_active(left.chat_id, tell)
+            await self._tasks.tell_active(left.item, tell)
         except RoomFull as fault:
             log.warning("chat %s is told the next time what runs in it: %s", left.chat_id, fault)
             return False

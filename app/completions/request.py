@@ -41,12 +41,14 @@ class CompletionRequest(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     model: str = Field(min_length=1, max_length=256)
-    messages: list[dict[str, Any]] = Field(min_length=1)
+    messages: list[dict[str, Any]] = []
     stream: bool = False
     chat_id: Name | None = None
     id: Annotated[Name, Field(max_length=MAX_ID_CHARS)] | None = None
     session_id: str | None = Field(None, max_length=255)
     parent_id: str | None = Field(None, max_length=MAX_ID_CHARS)
+    user_message: dict[str, Any] | None = None
+    parent_message: dict[str, Any] | None = None
     model_item: dict[str, Any] | None = None
     background_tasks: dict[str, Any] | None = None
 
@@ -55,6 +57,25 @@ class CompletionRequest(BaseModel):
         if self.direct_model is not None and not self.session_id:
             raise ValueError("session_id is needed: the model is one of the browser's own (model_item.direct)")
         return self
+
+    @model_validator(mode="after")
+    def _has_messages(self) -> CompletionRequest:
+        if self.chat_id is None and not self.messages:
+            raise ValueError("messages are needed without a chat_id")
+        return self
+
+    @property
+    def question(self) -> dict[str, Any] | None:
+        """The user's message as the page has it, if it is sent along; `parent_message` is its older name."""
+        for sent in (self.user_message, self.parent_message):
+            if sent is not None and _is_id(sent.get("id")) and sent.get("role", "user") == "user":
+                return sent | {"role": "user"}
+        return None
+
+    @property
+    def says_something(self) -> bool:
+        """Whether the messages are more than instructions."""
+        return any(message.get("role") != "system" for message in self.messages)
 
     @property
     def direct_model(self) -> dict[str, Any] | None:
@@ -77,3 +98,7 @@ class Completed(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     messages: list[dict[str, Any]]
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID_CHARS and value.isprintable()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from app.completions.output import Output
 from app.completions.pieces import Piece
-from app.completions.request import CompletionRequest
+from app.completions.turn import Turn
 from app.emitter import Emitter, Target
 from archive.envelope import message_entry
 from registry.tasks import Remains
@@ -35,8 +36,12 @@ class Run:
     def target(self) -> Target:
         return self._target
 
-    async def begin(self, request: CompletionRequest) -> None:
-        """Take the message: older runs of it are refused from here on. It is empty again, unless the answer goes on."""
+    async def begin(self, turn: Turn, asker: str) -> None:
+        """Take the message: older runs of it are refused from here on. It is empty again, unless the answer goes on.
+
+        Pages are shown a turn that is new, but not the asking session, if one is named: it has it.
+        """
+        request = turn.request
         message: dict[str, Any] = {
             "role": "assistant",
             "model": request.model,
@@ -45,35 +50,46 @@ class Run:
             "error": None,
             "interrupted": False,
         }
-        if request.parent_id:
-            message["parentId"] = request.parent_id
+        if turn.parent_id:
+            message["parentId"] = turn.parent_id
         if not request.goes_on:
-            await self._emit("chat:message", {"content": ""}, Step.BEGIN)
-            message["output"] = []
+            message |= {"content": "", "output": []}
         left = self.remains
-        data = {"messages": {left.message_id: message}, "currentId": left.message_id}
-        step = Step.BEGIN if request.goes_on else Step.HOLD
+        data = {"messages": {**turn.questions, left.message_id: message}, "currentId": left.message_id}
         entry = message_entry(
-            left.user_id, left.chat_id, None, "chat:messages", data, fence=self._fence(step), quiet=True
+            left.user_id,
+            left.chat_id,
+            None,
+            "chat:messages",
+            data,
+            fence=self._fence(Step.BEGIN),
+            quiet=not turn.is_news,
         )
-        await self._emitter.append(entry)
+        await self._emitter.append(replace(entry, skip=asker))
+        if not request.goes_on:
+            await self._emit("chat:message", {"content": ""})
 
     async def add(self, pieces: Sequence[Piece]) -> None:
         """Tell what came. Raises ProviderError when the answer is too long."""
         for kind, data in self._output.take(pieces):
             await self._emit(kind, data)
 
-    async def done(self) -> None:
-        """Close the message: the answer is complete."""
+    @property
+    def epilogue(self) -> Fence:
+        """For what is told of the message when the run is over: refused when another run began."""
+        return self._fence(Step.HOLD).epilogue
+
+    async def done(self, step: Step = Step.END) -> None:
+        """Close the message: the answer is complete. step: END, or PASS if one more thing will be told of it."""
         for kind, data in self._output.end():
             await self._emit(kind, data)
         told = {"done": True, "usage": self._output.usage, "finish_reason": self._output.finish}
         body: dict[str, Any] = {name: value for name, value in told.items() if value}
         items = self._output.items()
         try:
-            await self._emit("chat:completion", body | ({"output": items} if items else {}), Step.END)
+            await self._emit("chat:completion", body | ({"output": items} if items else {}), step)
         except EntryTooLarge:  # its items were told one by one already
-            await self._emit("chat:completion", body, Step.END)
+            await self._emit("chat:completion", body, step)
 
     async def failed(self, reason: str) -> None:
         """Close the message with an error; the text so far stays."""

@@ -15,6 +15,7 @@ from app.completions.gathered import gathered
 from app.completions.pieces import ProviderError
 from app.completions.request import CompletionRequest
 from app.completions.run import Run
+from app.completions.turn import Turn
 from app.completions.upstream import Upstream
 from app.emitter import Emitter
 from app.settings import Settings
@@ -46,9 +47,11 @@ class Completions:
         self._running = 0
 
     async def start(
-        self, owner: str, chat_id: str, message_id: str, request: CompletionRequest, upstream: Upstream
+        self, owner: str, chat_id: str, message_id: str, turn: Turn, upstream: Upstream, asker: str = ""
     ) -> str:
         """Begin a run of the message; returns its task's id when the log has the beginning.
+
+        asker: the session that asks, if it is connected.
 
         Whatever happens to this process from then on, the message will be closed. Raises TooBusy, LogUnavailable and
         the other errors of `Appender.append`; nothing runs then.
@@ -57,22 +60,20 @@ class Completions:
             raise TooBusy(f"this node streams {self._running} completions already")
         run = Run(self._emitter, Remains(owner, chat_id, message_id, uuid.uuid4().hex))
         begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        work = self._work(run, request, upstream, begun)
-        task_id = await self._tasks.create_task(work, chat_id, user_id=owner, remains=run.remains)
+        work = self._work(run, turn, asker, upstream, begun)
+        task_id = await self._tasks.create_task(work, run.remains.item, user_id=owner, remains=run.remains)
         await begun
         return task_id
 
-    async def _work(
-        self, run: Run, request: CompletionRequest, upstream: Upstream, begun: asyncio.Future[None]
-    ) -> None:
+    async def _work(self, run: Run, turn: Turn, asker: str, upstream: Upstream, begun: asyncio.Future[None]) -> None:
         """The task. Raises Unclosed when the message could not be closed; a worker closes it then."""
         self._running += 1
-        outcome = "failed"
+        request, outcome = turn.request, "failed"
         try:
-            if await self._began(run, request, begun):
+            if await self._began(run, turn, asker, begun):
                 outcome = await self._stream(run, request, upstream)
             if outcome == "done":
-                await self._background.think(upstream, run.target, request, run.text)
+                await self._background.think(upstream, run, request)
         except asyncio.CancelledError:
             outcome = "done" if outcome == "done" else "cancelled"
             raise
@@ -80,9 +81,9 @@ class Completions:
             self._running -= 1
             metrics.COMPLETIONS.labels(outcome).inc()
 
-    async def _began(self, run: Run, request: CompletionRequest, begun: asyncio.Future[None]) -> bool:
+    async def _began(self, run: Run, turn: Turn, asker: str, begun: asyncio.Future[None]) -> bool:
         try:
-            await run.begin(request)
+            await run.begin(turn, asker)
         except LogError as fault:
             if not begun.done():
                 begun.set_exception(fault)
@@ -104,7 +105,7 @@ class Completions:
             ):
                 async for pieces in batches:
                     await run.add(pieces)
-            await run.done()
+            await run.done(self._background.closing(request, run.text))
         except asyncio.CancelledError:
             await self._close_cancelled(run)
             raise

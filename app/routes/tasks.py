@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,10 +9,7 @@ from app.auth import Identity
 from app.http import ApiError, Json, identify, node_of
 from app.node import Node
 from app.tasks import Outcome
-from registry.tasks import TaskRecord
-
-STOPS = 100
-"""Tasks of a chat that are stopped at once."""
+from registry.tasks import TaskRecord, is_page_only, item_of
 
 MEANING: dict[Outcome, str] = {
     "stopped": "stopped",
@@ -34,11 +29,10 @@ async def list_of_chat(request: Request) -> Response:
     """The running tasks of a chat, on all nodes; none for who may only read it, as the page expects."""
     node, identity = node_of(request), await identify(request)
     chat_id: str = request.path_params["chat_id"]
-    if await node.access.chat_to_write(identity, chat_id) is None:
-        if not await node.access.may_read_chat(identity, chat_id):
-            raise _no_chat(chat_id)
-        return Json({"task_ids": []})
-    return Json({"task_ids": await node.tasks.list_task_ids_by_item_id(chat_id)})
+    item = await _item(node, identity, chat_id)
+    if item is None and not await node.access.may_read_chat(identity, chat_id):
+        raise _no_chat(chat_id)
+    return Json({"task_ids": [] if item is None else await node.tasks.list_task_ids_by_item_id(item)})
 
 
 async def stop(request: Request) -> Response:
@@ -55,14 +49,17 @@ async def stop(request: Request) -> Response:
 async def stop_of_chat(request: Request) -> Response:
     """Stop all tasks of a chat. `status` is true when none of them runs any more."""
     node, identity = node_of(request), await identify(request)
-    chat_id = await _chat(request, node, identity)
-    running = await node.tasks.list_task_ids_by_item_id(chat_id)
-    task_ids, more = running[:STOPS], len(running[STOPS:])
-    outcomes = dict(zip(task_ids, await asyncio.gather(*map(node.tasks.stop_task, task_ids)), strict=True))
-    left = [task_id for task_id, outcome in outcomes.items() if outcome == "unreachable"]
-    message = f"{len(left)} tasks {MEANING['unreachable']}" if left else f"{len(task_ids)} tasks stopped"
-    message += f"; {more} more run: ask again" if more else ""
-    return Json({"status": not left and not more, "task_ids": task_ids, "outcomes": outcomes, "message": message})
+    chat_id: str = request.path_params["chat_id"]
+    item = await _item(node, identity, chat_id)
+    if item is None:
+        raise _no_chat(chat_id)
+    outcomes = await node.tasks.stop_tasks_of_item(item)
+    left = await node.tasks.list_task_ids_by_item_id(item)
+    unreachable = list(outcomes.values()).count("unreachable")
+    message = f"{len(outcomes)} tasks stopped" + (f"; {len(left)} still run: ask again" if left else "")
+    message = f"{unreachable} tasks {MEANING['unreachable']}" if unreachable else message
+    status = not unreachable and not left
+    return Json({"status": status, "task_ids": list(outcomes), "outcomes": outcomes, "message": message})
 
 
 async def _may_stop(node: Node, identity: Identity, task: TaskRecord) -> bool:
@@ -72,12 +69,11 @@ async def _may_stop(node: Node, identity: Identity, task: TaskRecord) -> bool:
     return await node.access.chat_to_write(identity, task.item) is not None
 
 
-async def _chat(request: Request, node: Node, identity: Identity) -> str:
-    """The chat of the path, if the asking user may write to it. Raises ApiError 404."""
-    chat_id: str = request.path_params["chat_id"]
-    if await node.access.chat_to_write(identity, chat_id) is None:
-        raise _no_chat(chat_id)
-    return chat_id
+async def _item(node: Node, identity: Identity, chat_id: str) -> str | None:
+    """What the chat's tasks belong to, if the asking user may write to the chat."""
+    if not is_page_only(chat_id) and await node.access.chat_to_write(identity, chat_id) is None:
+        return None
+    return item_of(identity.user_id, chat_id)
 
 
 def _no_chat(chat_id: str) -> ApiError:

@@ -1,11 +1,11 @@
 -- Appends a batch of entries, all or none of it, once.
 --
 -- KEYS: log, epoch, heads, jobs, queued, producer, documents due, documents held, then per entry: room stream, and
---       if its flags say so: once key (o), fence or document hash (b h e d), the copy's stream and members (c)
+--       if its flags say so: once key (o), fence or document hash (b h e p d), the copy's stream and members (c)
 -- ARGV: producer sequence, producer ttl (s), shard log length, room cap, fence ttl (s), when to fold a document
 --       ('quiet ms, longest ms, updates, bytes'), document ttl (s), then per entry:
 --       room, event, data, flags, and if its flags say so: skip (s), once ttl (s) and digest (o), run or change
---       (b h e d), attachment (a), the copy's room, skip and head (c)
+--       (b h e p d), attachment (a), the copy's room, skip and head (c)
 -- flags: f the room is folded: queue it for a worker
 --        q quiet: only the fold reads it
 --        s somebody must not receive it
@@ -14,7 +14,8 @@
 --        c if the members key counts a live member: a copy behind it, whose data is the entry's with 'head' in front
 --        d a change of a document: 'epoch cap mode head|client start end …|client clock …|other room', mode: '-',
 --          'seed', '!new epoch'; head: '-', or the newest position of the other room, '0-0' for none
---        b the run takes the fence; h only if the run holds the fence; e the same, and the fence goes
+--        b the run takes the fence; h only if the run holds the fence; e the same, and the fence goes; p the same, and
+--          the fence is its epilogue's: the run's name and '+'
 -- Returns per entry: a position, '=position' (the once key had it), 'full', 'reused' (the once key had another
 -- digest), 'fenced' (another run holds the fence, or none), or why a change does not fit:
 -- 'moved' (the other room has a newer entry), 'unknown' (the hash does not vouch for the document), 'epoch <current>',
@@ -142,7 +143,7 @@ while arg <= #ARGV do
   if is('o') then
     once, once_ttl, digest = next_key(), next_arg(), next_arg()
   end
-  if string.find(flags, '[bhed]') then
+  if string.find(flags, '[bhepd]') then
     guard, run = next_key(), next_arg()
   end
   local binary = is('a') and next_arg() or ''
@@ -196,6 +197,8 @@ while arg <= #ARGV do
       redis.call('SET', guard, run, 'EX', ARGV[5])
     elseif is('e') then
       redis.call('DEL', guard)
+    elseif is('p') then
+      redis.call('SET', guard, run .. '+', 'EX', ARGV[5])
     end
   end
   results[#results + 1] = result

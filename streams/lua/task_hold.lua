@@ -1,10 +1,10 @@
 -- Registers a task, or keeps its lease.
 --
--- KEYS: task, tasks of its item, all leases, remains
+-- KEYS: task, tasks of its item, all leases, remains, tasks of its user
 -- ARGV: task id, lease in ms, remains (JSON of what a dead owner leaves to be closed, or ''),
 --       then the record's field/value pairs: none to keep a lease, which does nothing when it has run out
 -- Returns 0, 1 when somebody asked for the task to be stopped, or -1 when its lease had run out.
-local task, of_item, leases, remains = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local task, leases, remains = KEYS[1], KEYS[3], KEYS[4]
 local id, lease_ms = ARGV[1], tonumber(ARGV[2])
 if #ARGV > 3 then
   redis.call('HSET', task, unpack(ARGV, 4))
@@ -18,7 +18,9 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('PEXPIRE', task, lease_ms)
 redis.call('ZADD', leases, now + lease_ms, id)
-redis.call('ZREMRANGEBYSCORE', of_item, '-inf', now)
-redis.call('ZADD', of_item, now + lease_ms, id)
-redis.call('PEXPIRE', of_item, lease_ms)
+for _, list in ipairs({KEYS[2], KEYS[5]}) do
+  redis.call('ZREMRANGEBYSCORE', list, '-inf', now)
+  redis.call('ZADD', list, now + lease_ms, id)
+  redis.call('PEXPIRE', list, lease_ms)
+end
 return redis.call('HEXISTS', task, 'stop')

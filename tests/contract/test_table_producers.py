@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
+from app.own_session import NotYourSession
 from tests.contract.clients import listening
 from tests.contract.test_chats import calling, two
 from tests.support.nodes import Fleet, eventually, token
@@ -29,6 +32,18 @@ async def test_an_emitter_returns_positions_and_its_events_arrive_once_through_a
         assert [str(position) for position in page.positions][-3:] == positions
         assert await emitter({"type": "typing", "data": {"typing": True}}) is None
         assert (await api.chat(chat))["chat"]["history"]["messages"]["m1"]["content"] == "abc"
+
+
+async def test_nobody_emits_or_calls_through_another_users_session(fleet: Fleet) -> None:
+    async with two(fleet) as (one, other), listening(other.url, "bob") as bob:
+        info = {"user_id": "alice", "chat_id": "c", "message_id": "m1", "session_id": bob.get_sid()}
+        with pytest.raises(NotYourSession, match="not yours"):
+            await one.node.producer.get_event_emitter(info)
+        caller = await one.node.producer.get_event_call(info)
+        assert set(await caller({"type": "confirmation", "data": {}})) == {"error"}
+        assert bob.of("events") == []
+        emitter = await one.node.producer.get_event_emitter(info | {"session_id": "gone"})
+        assert await emitter({"type": "message", "data": {"content": "a"}})
 
 
 async def test_emit_to_users_reaches_each_of_them_once_through_a_cut(fleet: Fleet) -> None:

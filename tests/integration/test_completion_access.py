@@ -75,7 +75,7 @@ async def test_a_writer_completes_and_the_answer_is_the_owners_and_comes_once_to
             return [body["data"]["type"] for body in bodies if body["data"]["type"] != "chat:active"]
 
         await eventually(lambda: "chat:tasks:cancel" in told())
-        assert told() == ["chat:message", "chat:message:delta", "chat:tasks:cancel"]
+        assert told() == ["chat:messages", "chat:message", "chat:message:delta", "chat:tasks:cancel"]
 
 
 async def test_a_writer_stops_all_of_the_chat_and_the_owner_stops_the_writers_task(fleet: Fleet) -> None:

@@ -178,3 +178,30 @@ async def test_a_browser_is_asked_for_them_with_its_own_model(fleet: Fleet) -> N
         await idle(s.one)
         assert (await s.there.chat(s.chat))["title"] == "From home"
         assert [form["model"] for form in asked] == ["own", "own"]
+
+
+async def test_follow_ups_of_a_run_that_was_replaced_are_not_told_and_the_title_is(fleet: Fleet) -> None:
+    """ "Continue" is pressed while what comes behind the answer is still being made."""
+    release = asyncio.Event()
+
+    async def slowly(conversation: Conversation) -> None:
+        if not conversation.request["stream"]:
+            await release.wait()
+            await says('{"follow_ups": ["stale?"], "title": "Fish"}')(conversation)
+        else:
+            await says("Hello")(conversation)
+
+    async with asking(fleet) as (node, api, provider):
+        provider.script = slowly
+        chat = await api.new_chat()
+        await ask(api, chat, background_tasks={"follow_up_generation": True, "title_generation": True})
+        await done(api, chat)
+        await ask(api, chat)
+        await eventually(lambda: len(node.node.tasks) == 1)
+        release.set()
+        await idle(node)
+        assert (await api.chat(chat))["title"] == "Fish"
+        assert (await message_of(api, chat))["followUps"] == []
+        assert await counted(node, "follow_ups", "replaced")
+        client = node.node.link.client(connections=1)
+        assert [key async for key in client.scan_iter(match=f"{fleet.key_prefix}:*:run:*", count=1000)] == []

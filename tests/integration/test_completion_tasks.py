@@ -45,16 +45,74 @@ async def test_all_tasks_of_a_chat_are_stopped_at_once(fleet: Fleet) -> None:
 
 
 async def test_a_stop_that_leaves_tasks_running_says_so(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.routes.tasks.STOPS", 2)
+    monkeypatch.setattr("app.tasks.STOPS", 1)
+    monkeypatch.setattr("app.tasks.STOP_ROUNDS", 2)
     async with asking(fleet) as (_node, api, provider):
         provider.script = stalls
         chat = await api.new_chat()
         tasks = [await ask(api, chat, f"m{number}") for number in range(3)]
         answer = (await api.client.post(f"/api/tasks/chat/{chat}/stop")).json()
         assert (answer["status"], len(answer["task_ids"])) == (False, 2)
-        assert answer["message"] == "2 tasks stopped; 1 more run: ask again"
+        assert answer["message"] == "2 tasks stopped; 1 still run: ask again"
         again = (await api.client.post(f"/api/tasks/chat/{chat}/stop")).json()
         assert (again["status"], {*answer["task_ids"], *again["task_ids"]}) == (True, {*tasks})
+
+
+async def test_a_chat_of_many_tasks_is_stopped_in_rounds(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.tasks.STOPS", 2)
+    async with asking(fleet) as (_node, api, provider):
+        provider.script = stalls
+        chat = await api.new_chat()
+        tasks = [await ask(api, chat, f"m{number}") for number in range(5)]
+        answer = (await api.client.post(f"/api/tasks/chat/{chat}/stop")).json()
+        assert (answer["status"], answer["outcomes"]) == (True, dict.fromkeys(tasks, "stopped"))
+
+
+async def test_deleting_a_chat_stops_its_tasks_first_on_whichever_node(fleet: Fleet) -> None:
+    async with asking(fleet) as (one, api, provider), fleet.inside() as two:
+        provider.script = stalls
+        chat, other = await api.new_chat(), await api.new_chat()
+        await ask(api, chat)
+        kept = await ask(api, other)
+        await so_far(api, chat, "begun")
+        there = Api(two.url)
+        assert (await there.client.delete(f"/api/v1/chats/{chat}")).status_code == 200
+        assert (await there.client.get("/api/tasks")).json() == {"tasks": [kept]}
+        assert len(one.node.tasks) == 1
+        answer = await there.client.get("/api/v1/rooms/user:alice/events", params={"limit": 1000})
+        told = [e["data"]["data"]["type"] for e in answer.json()["events"] if e["data"].get("chat_id") == chat]
+        assert told.index("chat:tasks:cancel") < told.index("chat:list")
+        await there.aclose()
+
+
+@pytest.mark.parametrize("chat", ["local", "local:1", "temporary:1"])
+async def test_tasks_of_a_chat_that_only_a_page_knows_are_its_users_alone(fleet: Fleet, chat: str) -> None:
+    async with asking(fleet) as (_one, api, provider), fleet.inside() as two:
+        provider.script = stalls
+        task = await ask(api, chat)
+        eve, there = Api(two.url, "eve"), Api(two.url)
+        assert (await eve.client.get(f"/api/tasks/chat/{chat}")).json() == {"task_ids": []}
+        assert (await eve.client.post(f"/api/tasks/chat/{chat}/stop")).json()["task_ids"] == []
+        assert (await eve.client.post(f"/api/tasks/stop/{task}")).json()["outcome"] == "over"
+        assert (await there.client.get(f"/api/tasks/chat/{chat}")).json() == {"task_ids": [task]}
+        assert (await there.client.post(f"/api/tasks/chat/{chat}/stop")).json()["outcomes"] == {task: "stopped"}
+        assert (await there.client.get(f"/api/tasks/chat/{chat}")).json() == {"task_ids": []}
+        assert (await there.client.get("/api/v1/chats/")).json() == []
+        await there.aclose()
+        await eve.aclose()
+
+
+async def test_a_user_sees_all_own_tasks_however_many_others_run(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("registry.tasks.LISTED", 1)
+    async with asking(fleet) as (node, api, provider):
+        provider.script = stalls
+        bob = Api(node.url, "bob")
+        await ask(bob, await bob.new_chat())
+        task = await ask(api, await api.new_chat())
+        assert (await api.client.get("/api/tasks")).json() == {"tasks": [task]}
+        assert (await api.client.post(f"/api/tasks/stop/{task}")).json()["outcome"] == "stopped"
+        assert (await api.client.get("/api/tasks")).json() == {"tasks": []}
+        await bob.aclose()
 
 
 async def test_a_stranger_sees_and_stops_nothing(fleet: Fleet) -> None:

@@ -46,6 +46,26 @@ async def test_nothing_is_appended_behind_the_end_and_no_key_is_left(appender: A
     assert await client.xlen(link.keys.room(ROOM)) == 2
 
 
+async def test_what_comes_behind_a_run_has_its_fence_once_until_another_run_begins(
+    appender: Appender, link: Link
+) -> None:
+    for replaced in (False, True):
+        await appender.append(entry("one", Step.BEGIN))
+        await appender.append(entry("one", Step.PASS))
+        for step in (Step.HOLD, Step.END, Step.PASS):
+            with pytest.raises(Fenced):
+                await appender.append(entry("one", step))
+        behind = NewEntry(ROOM, "events", DATA, fence=Fence("m1", "one").epilogue)
+        if replaced:
+            await appender.append(entry("two", Step.BEGIN))
+            await appender.append(entry("two", Step.END))
+        else:
+            await appender.append(behind)
+        with pytest.raises(Fenced):
+            await appender.append(behind)
+        assert not await link.client(connections=1).exists(link.keys.run("m1"))
+
+
 async def test_fences_of_other_names_and_entries_without_one_are_let_through(appender: Appender) -> None:
     await appender.append(entry("one", Step.BEGIN))
     await appender.append(entry("two", Step.BEGIN, name="m2"))

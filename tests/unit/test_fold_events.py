@@ -160,7 +160,7 @@ def test_what_the_table_does_not_fold_changes_nothing(kind: str) -> None:
     assert not fold_all(log.entries)
 
 
-@pytest.mark.parametrize("chat_id", ["local:1", "temporary:1", "channel:1", "", None])
+@pytest.mark.parametrize("chat_id", ["local", "local:1", "temporary:1", "channel:1", "", None])
 def test_a_chat_that_is_not_kept_changes_nothing(chat_id: str | None) -> None:
     log = UserLog()
     log.add("message", {"content": 42}, chat_id=chat_id)
