@@ -22,6 +22,9 @@ FIRST_EPOCH = "1"
 HASH_TTL_S = 86_400
 """A document's hash that nobody appended through for this long is opened anew."""
 
+AHEAD = 3
+"""A time that lies so many of the longest waits ahead was noted before the log's clock stepped back."""
+
 _EPOCH = re.compile(r"[0-9A-Za-z]{1,32}")
 
 
@@ -252,9 +255,8 @@ class DocumentLog:
         """Up to `count` documents that are due, for so long. A claim whose answer was lost runs out."""
         token = secrets.token_hex(8)
         keys = [self._keys.documents_due, self._keys.documents_held]
-        rooms = await retrying(
-            lambda: run_script(self._client, "document_claim", keys, [token, count, lease_ms]), self._deadline_s
-        )
+        args = [token, count, lease_ms, AHEAD * max(lease_ms, self._due.quiet_ms, self._due.longest_ms)]
+        rooms = await retrying(lambda: run_script(self._client, "document_claim", keys, args), self._deadline_s)
         return [Claim(room.decode(), token) for room in rooms]
 
     async def renew(self, claim: Claim, lease_ms: int) -> bool:
