@@ -103,11 +103,12 @@ def fold(parts: Sequence[bytes]) -> list[bytes]:
     updates = [part for part in parts if part not in (b"", NOTHING)]
     merged = tree_merge(updates)
     content = read(merged, OURS)
-    doc = integrated(updates)
-    state = compact(doc, merged, content)
+    state = compact(integrated(updates), content)
     lossless = state is None
     if state is None:
         state = merged
+    doc = integrated([state])
+    doc.get_update()  # what the next fold begins with: who dies of it does so now, beside the update that did it
     vector = vector_of(read(state, OURS))
     return [state, vector.encoded(), b"lossless" if lossless else b"", rendered(doc).encode()]
 
@@ -142,8 +143,8 @@ def batches(updates: Sequence[bytes]) -> Iterator[list[bytes]]:
         yield batch
 
 
-def compact(doc: Doc[Any], merged: bytes, content: Update) -> bytes | None:
-    """The document's own state, checked against `content`, what was read of `merged` without a document.
+def compact(doc: Doc[Any], content: Update) -> bytes | None:
+    """The document's own state, checked against `content`, what was read of its updates without a document.
 
     None: it would lose something. A document gives out nothing of what waits for a missing update, and it miscounts
     where half of a surrogate pair was deleted. So the state is read, and loaded again, before anybody trusts it.
