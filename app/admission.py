@@ -101,7 +101,9 @@ class Admissions:
         rooms = tuple(record.rooms) if record else (f"user:{identity.user_id}",)
         if record:
             await self._records.end(record.pid)
-        return Admission(await self._begin(identity, socket, pid=secrets.token_urlsafe(18)), reset=rooms)
+        session = await self._begin(identity, socket, pid=secrets.token_urlsafe(18))
+        session.returned = True
+        return Admission(session, reset=rooms)
 
     async def _begin(self, identity: Identity, socket: Any, pid: str, sid: str = "") -> Session:
         at = self._sessions.hub.position

@@ -28,6 +28,7 @@ class Session:
     pooled, present, editor: how other nodes see it. They have the name that it connected with; editor is for documents.
     welcomed: its CONNECT packet is on its way. Before that it is sent nothing, and does not go live.
     rejoined: rooms that its client joins anew by itself after every connect: they are not in its record, not resumed.
+    returned: its client had a session before that could not be resumed.
     ordered: rooms that an order concerned before it was welcomed.
     lock: held while the session's rooms change, so that record and membership change together.
     """
@@ -56,6 +57,7 @@ class Session:
         self.viewed: set[str] = set()
         self.rejoined: set[str] = set()
         self.welcomed = False
+        self.returned = False
         self.ordered: set[str] = set()
         self._asked: deque[int] = deque(maxlen=ASKED)
         self.lock = asyncio.Lock()

@@ -7,7 +7,7 @@ from typing import Any
 
 from pycrdt import Doc, XmlElement, XmlFragment, XmlText
 
-from archive.yjs.markdown import to_markdown
+from archive.yjs.markdown import EMPTIED, to_markdown
 from archive.yjs.tree import Node, Run
 
 FRAGMENT = "prosemirror"
@@ -18,9 +18,11 @@ DEEPEST = 64
 
 
 def rendered(doc: Doc[Any]) -> str:
-    """The Markdown of the note in a document; empty if there is none."""
+    """The Markdown of the note in a document; empty if there is none, a line break if all of it was deleted."""
+    if FRAGMENT not in doc.keys():  # noqa: SIM118  # a document cannot be asked otherwise
+        return ""
     fragment = doc.get(FRAGMENT, type=XmlFragment)
-    return to_markdown(_children(fragment, 1))
+    return to_markdown(_children(fragment, 1)) or EMPTIED
 
 
 def _children(parent: XmlFragment | XmlElement, level: int) -> tuple[Node | Run, ...]:

@@ -9,6 +9,7 @@ import orjson
 from app.notes import Notes
 from archive.notes import NOTE_ROOM
 from archive.store import Archive
+from archive.yjs.markdown import EMPTIED
 from streams.documents import Content, DocumentLog
 
 
@@ -39,7 +40,7 @@ class Contents:
         sent = [content for content in (waiting, stored.content if stored else None) if content]
         newest = max(sent, key=lambda content: content.position, default=None)
         if stored and stored.markdown and (newest is None or newest.position < stored.position):
-            return {"md": stored.markdown}
+            return {"md": "" if stored.markdown == EMPTIED else stored.markdown}
         return orjson.loads(newest.body) if newest else first
 
 

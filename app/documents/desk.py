@@ -69,12 +69,15 @@ class Desk:
         self._updates = Bucket(limits.updates_s, 2 * limits.updates_s, now)
         self._bytes = Bucket(limits.update_bytes_s, max(limits.update.bytes, limits.update_bytes_s), now)
         self._awareness = Bucket(limits.awareness_s, 2 * limits.awareness_s, now)
+        self._wholes = Bucket(STATE_BYTES_S, 2 * limits.hard_bytes, now)
         self._states = Bucket(STATE_BYTES_S, 2 * limits.hard_bytes, now)
 
     def spend_update(self, size: int, now: float, awaited: bool) -> None:
         """Count an update. awaited: the server asked for it. Raises Refusal."""
         self._spend(self._updates, 1, now, f"{self._limits.updates_s:g} updates a second")
-        if not awaited:
+        if awaited:
+            self._spend(self._wholes, size, now, f"{STATE_BYTES_S} bytes of whole states a second")
+        else:
             self._spend(self._bytes, size, now, f"{self._limits.update_bytes_s:g} bytes of updates a second")
 
     def spend_awareness(self, now: float) -> None:
@@ -82,7 +85,7 @@ class Desk:
         self._spend(self._awareness, 1, now, f"{self._limits.awareness_s:g} awareness updates a second")
 
     def spend_state(self, size: int, now: float) -> None:
-        """Count a state that is sent to the session. Raises Refusal."""
+        """Count a state that the session asked for. Raises Refusal."""
         self._spend(self._states, size, now, f"{STATE_BYTES_S} bytes of states a second")
 
     def _spend(self, bucket: Bucket, amount: float, now: float, limit: str) -> None:

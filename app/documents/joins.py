@@ -16,13 +16,14 @@ from app.documents.limits import DocumentLimits
 from app.documents.payloads import DocumentJoin, as_bytes
 from app.documents.refusals import Refusal, busy
 from app.documents.repair import STATE, Repair
-from app.documents.snapshots import Snapshots
+from app.documents.snapshots import Snapshot, Snapshots
 from app.documents.sync import Asked, Has, Mode, answer
 from app.packets import PLACEHOLDER
 from app.payloads import BadPayload, parse_position
 from app.session import Session
 from app.sessions import NodeSessions, Refused
 from archive.yjs.errors import Malformed, OverLimit, Unmergeable
+from archive.yjs.limits import Limits
 from archive.yjs.merging import tree_merge
 from archive.yjs.vector import Vector, decode_vector
 from registry.present import Presence
@@ -37,6 +38,8 @@ PROBED_BYTES = 256 << 10
 """Up to this size every page that joins is asked for what only it has; a state above it comes in parts."""
 
 VECTOR_BYTES = 256 << 10
+VECTOR_LIMITS = Limits(clients=VECTOR_BYTES)
+"""A larger vector says nothing: who has it is sent all. An old document has many clients: each visit was a new one."""
 
 
 class Joins:
@@ -67,7 +70,7 @@ class Joins:
     async def join(self, session: Session, desk: Desk, join: DocumentJoin) -> dict[str, Any] | None:
         """Let a session into a document -> the acknowledgement of version 2; a stock page gets events."""
         room = f"doc_note:{join.document_id}"
-        came_back = room in session.feed.rooms and room not in desk.open
+        came_back = (session.returned or room in session.feed.rooms) and room not in desk.open
         asked = Asked(join.epoch or "", self._vector(join))
         since = parse_position(join.since) if join.since else None
         editing = await self._enter(session, desk, join)
@@ -84,6 +87,16 @@ class Joins:
     async def state(self, session: Session, desk: Desk, editing: Editing) -> None:
         """Send a page the document's state."""
         await self._send_state(session, desk, editing, Asked())
+
+    async def winner(self, desk: Desk, editing: Editing) -> bytes | list[int]:
+        """The document's state, for who tried to fill it."""
+        return self.out(_merged((await self._whole(desk, editing)).has))
+
+    async def _whole(self, desk: Desk, editing: Editing) -> Snapshot:
+        """The document, counted against what the session may ask for before anything large is read."""
+        opened = await self._snapshots.opened(editing.note_id)
+        desk.spend_state(opened.size_bytes, asyncio.get_running_loop().time())
+        return await self._snapshots.read(editing.note_id)
 
     async def _enter(self, session: Session, desk: Desk, join: DocumentJoin) -> Editing:
         """The session in the document's room. Its user may read the document."""
@@ -116,7 +129,7 @@ class Joins:
 
     async def _send_state(self, session: Session, desk: Desk, editing: Editing, asked: Asked) -> int:
         """Returns the size of the document, 0 for an empty one."""
-        snapshot = await self._snapshots.read(editing.note_id)
+        snapshot = await self._whole(desk, editing)
         state = _merged(snapshot.has)
         sent = self._for(asked, snapshot.has, state)
         content = await self._contents.of(editing.note_id)
@@ -125,7 +138,7 @@ class Joins:
             body["content"] = content
         body["sessions"] = await self._presence.sids(editing.room)
         data = orjson.dumps(body)
-        desk.spend_state(len(sent) + len(data), asyncio.get_running_loop().time())
+        desk.spend_state(len(data), asyncio.get_running_loop().time())
         session.send_whole(STATE, data, sent)
         return 0 if snapshot.has.empty else len(state)
 
@@ -140,7 +153,7 @@ class Joins:
         self, session: Session, desk: Desk, editing: Editing, asked: Asked, since: Position | None
     ) -> dict[str, Any]:
         """Version 2: what it lacks, and what the log has, so that it sends the rest."""
-        mode, update, position = await self._lacking(editing, asked, since)
+        mode, update, position = await self._lacking(desk, editing, asked, since)
         metrics.DOCUMENT_JOINS.labels(mode).inc()
         opened = await self._snapshots.opened(editing.note_id)
         if opened.epoch != editing.epoch:
@@ -154,7 +167,6 @@ class Joins:
         }
         if mode == "epoch":
             return ack
-        desk.spend_state(len(update), asyncio.get_running_loop().time())
         ack["state_vector"] = self.out(Vector(opened.clocks).encoded())
         if mode == "full":
             await self._add_content(ack, editing.note_id)
@@ -168,13 +180,16 @@ class Joins:
         if content is not None and b'"_placeholder"' not in orjson.dumps(content):
             ack["content"] = content
 
-    async def _lacking(self, editing: Editing, asked: Asked, since: Position | None) -> tuple[Mode, bytes, Position]:
+    async def _lacking(
+        self, desk: Desk, editing: Editing, asked: Asked, since: Position | None
+    ) -> tuple[Mode, bytes, Position]:
         if since is not None and asked.epoch in ("", editing.epoch):
             tail = await self._snapshots.since(editing.note_id, since, editing.epoch)
             if tail is not None:
                 position, updates = tail
+                desk.spend_state(sum(map(len, updates)), asyncio.get_running_loop().time())
                 return "tail", _merged(Has(editing.epoch, tree_merge([]), updates)), position
-        snapshot = await self._snapshots.read(editing.note_id)
+        snapshot = await self._whole(desk, editing)
         if snapshot.has.epoch != editing.epoch:
             raise busy("the document was restored a moment ago")
         mode, update = _answer(asked, snapshot.has)
@@ -197,7 +212,9 @@ class Joins:
         if join.state_vector is None:
             return None
         try:
-            return decode_vector(as_bytes(join.state_vector, VECTOR_BYTES, "state_vector"))
+            return decode_vector(as_bytes(join.state_vector, VECTOR_BYTES, "state_vector"), VECTOR_LIMITS)
+        except Refusal:
+            return None
         except (Malformed, OverLimit) as fault:
             raise BadPayload(f"state_vector: {fault}") from fault
 

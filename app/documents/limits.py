@@ -10,6 +10,11 @@ from archive.yjs.limits import Limits
 STATE_BYTES_S = 1 << 20
 """Bytes of states a second that one socket is sent; it may have twice the largest document at once."""
 
+STRUCT_BYTES = 16
+"""Of a struct on average, at least, in all that an editor has. Reading takes about 200 bytes of memory for each, so a
+state of the smallest ones (2 bytes) would take hundreds of times its size.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentLimits:
@@ -33,9 +38,10 @@ class DocumentLimits:
 def limits_of(settings: Settings) -> DocumentLimits:
     """The limits as they are set."""
     hard = settings.document_hard_bytes
+    most = hard // STRUCT_BYTES
     return DocumentLimits(
         update=Limits(bytes=settings.document_update_bytes, structs=settings.document_update_structs),
-        whole=Limits(bytes=hard, structs=hard, deletes=hard, values=500_000, nesting=4_096),
+        whole=Limits(bytes=hard, structs=most, deletes=most, clients=most, values=500_000, nesting=4_096),
         soft_bytes=settings.document_soft_bytes,
         hard_bytes=hard,
         updates_s=settings.document_updates_s,

@@ -140,7 +140,7 @@ class DocumentSocket:
         if said.data is not None and "content" in said.data and not (said.initialize and position is None):
             position = await self._keep(session, editing, said.data["content"], position)
         if said.initialize:
-            return self._joins.out((await self._snapshots.read(said.document_id)).has.merged())
+            return await self._joins.winner(self._desk(session), editing)
         return {"position": str(position)} if position is not None else None
 
     async def _take(self, session: Session, editing: Editing, said: DocumentUpdate) -> Position | None:
@@ -158,7 +158,7 @@ class DocumentSocket:
 
     async def _keep(self, session: Session, editing: Editing, content: object, position: Position | None) -> Position:
         """Keep a rendering of the whole note, as of an update that came with it, or of all that came before."""
-        now, body = asyncio.get_running_loop().time(), orjson.dumps(content)
+        now, body = asyncio.get_running_loop().time(), _json(content)
         if len(body) > self._limits.hard_bytes:
             raise too_large("content", self._limits.hard_bytes)
         if position is None:
@@ -302,6 +302,13 @@ class DocumentSocket:
         if editing is None:
             raise not_joined(f"note:{note_id}")
         return editing
+
+
+def _json(content: object) -> bytes:
+    try:
+        return orjson.dumps(content)
+    except orjson.JSONEncodeError as fault:  # of bytes in it, for one
+        raise BadPayload(f"content: {fault}") from fault
 
 
 def _close(session: Session, room: str, reason: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 
 import orjson
 
@@ -56,6 +57,8 @@ class Updates:
         self._access = access
         self._snapshots = snapshots
         self._emitter = emitter
+        self._large = asyncio.Lock()
+        """Held while a state is read that is larger than any update: that takes up to 100 MB of memory."""
 
     async def take(self, session: Session, desk: Desk, editing: Editing, update: bytes, seed: bool = False) -> Position:
         """Append what is new in an update; returns where it is in the log, or where all of it was before.
@@ -70,7 +73,8 @@ class Updates:
             self.check(editing)
         if awaited and len(update) > INLINE_BYTES:
             editing.answers -= 1
-        parsed = await _read(update, self._limits.whole if awaited else self._limits.update)
+        async with self._large if len(update) > self._limits.update.bytes else nullcontext():
+            parsed = await _read(update, self._limits.whole if awaited else self._limits.update)
         if not editing.compared or (awaited and all(start == 0 for _client, start, _end in parsed.spans)):
             return await self._compared(session, editing, update, parsed, seed)
         if parsed.empty:
@@ -85,7 +89,7 @@ class Updates:
         vector = Vector(opened.clocks)
         known: tuple[Span, ...] = ()
         if parsed.deletes and nothing_new(Update(parsed.spans), vector, ()):
-            known = await self._snapshots.deletes(editing.note_id, vector)
+            known = await self._deletes(editing, vector)
         if opened.epoch == editing.epoch and nothing_new(parsed, vector, known):
             editing.compared = True
             return opened.head
@@ -95,6 +99,12 @@ class Updates:
         position = await self._append(session, editing, update, parsed, seed)
         editing.compared = True
         return position
+
+    async def _deletes(self, editing: Editing, vector: Vector) -> tuple[Span, ...]:
+        try:
+            return await self._snapshots.deletes(editing.note_id, vector)
+        except Unmergeable as fault:
+            raise busy("the document cannot be read now", 5.0) from fault
 
     async def _append(self, session: Session, editing: Editing, update: bytes, parsed: Update, seed: bool) -> Position:
         for _ in range(TRIES):

@@ -19,6 +19,10 @@ _INLINE = frozenset({"hardBreak", "image", "mention"})
 _LISTS = frozenset({"bulletList", "orderedList", "taskList"})
 
 
+EMPTIED = "\n"
+"""Stands for a note that has no text any more, where an empty text means that nobody has written one."""
+
+
 def to_markdown(children: Sequence[Node | Run]) -> str:
     """The Markdown of a document's top level; empty, or it ends with a line break."""
     text = _blocks(children)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from archive.yjs.cursor import write_uint
 from tests.contract.test_chats import calling
 from tests.contract.test_notes import made, share
 from tests.support.editors import Editor, Page, editing
@@ -87,6 +88,7 @@ BAD_EVENTS = [
     ("ydoc:document:state", "text"),
     ("ydoc:document:update", []),
     ("ydoc:document:update", {"document_id": "…", "data": "text"}),
+    ("ydoc:document:update", {"document_id": "…", "data": {"content": {"md": b"bytes"}}}),
     ("ydoc:document:update", {"document_id": "…", "initialize": []}),
     ("ydoc:awareness:update", {"document_id": "…"}),
     ("ydoc:awareness:update", {"document_id": "…", "update": []}),
@@ -174,6 +176,45 @@ async def test_awareness_is_limited_in_size_and_rate(fleet: Fleet) -> None:
         assert {ack["error"] for ack in acks if ack} == {"rate"}
         await eventually(lambda: len(bystander.of("ydoc:awareness:update")) == passed)
         assert passed >= 10
+
+
+@pytest.mark.parametrize("asked", [("ydoc:document:update", {"initialize": True}), ("ydoc:document:state", {})])
+async def test_whole_states_may_be_asked_for_at_a_rate(fleet: Fleet, asked: tuple[str, Any]) -> None:
+    limits = {"document_soft_bytes": 100_000, "document_hard_bytes": 100_000, "document_update_bytes": 90_000}
+    async with three(fleet, **limits) as (_page, editor, _bystander, _node):
+        await editor.type("x" * 80_000)
+        answers = [await editor.call(asked[0], editor.said(**asked[1])) for _ in range(50)]
+        refusals = [answer for answer in answers if isinstance(answer, dict)]
+        assert {answer["error"] for answer in refusals} == {"rate"}
+        assert len(refusals) > 10
+
+
+async def test_a_whole_state_that_would_take_much_memory_is_refused(fleet: Fleet) -> None:
+    """Two bytes for each struct: at eight megabytes, half a gigabyte while it is read."""
+    async with three(fleet) as (page, _editor, bystander, _node):
+        page.typed("lost ")
+        assert set(await page.type("kept ")) == {"resync"}
+        await eventually(lambda: bystander.text == "lost kept ")
+        most = (8 << 20) // 16
+        bomb = write_uint(1) + write_uint(most + 1) + b"\5\0" + b"\0\1" * (most + 1) + b"\0"
+        ack = await refused(page, bomb)
+        assert (ack["error"], ack["limit"]) == ("too_large", f"update {most} structs")
+
+
+async def test_a_document_of_many_clients_is_joined_and_healed(fleet: Fleet) -> None:
+    """Each visit of a page is a new client."""
+    async with three(fleet) as (page, editor, bystander, _node):
+        for first in (1_000_000, 2_000_000):
+            items = b"".join(b"\1" + write_uint(first + number) + b"\0\4\1\4text\1a" for number in range(6_000))
+            update = write_uint(6_000) + items + b"\0"
+            assert set(await editor.call("ydoc:document:update", editor.said(update=update))) == {"position"}
+        await eventually(lambda: len(bystander.text) == len(page.text) == 12_000, 60)
+        vector = bystander.doc.get_state()
+        assert (await editor.join(state_vector=vector, epoch="1"))["mode"] == "diff"
+        assert (await editor.join(state_vector=vector + bytes(256 << 10), epoch="1"))["mode"] == "full"
+        page.typed("OFFLINE ")
+        await page.type("later")
+        await eventually(lambda: "OFFLINE later" in bystander.text, 60)
 
 
 async def test_a_session_has_so_many_documents_open(fleet: Fleet) -> None:

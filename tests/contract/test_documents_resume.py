@@ -70,6 +70,23 @@ async def test_who_speaks_version_2_gets_what_it_missed_by_its_join_in_one_updat
             await eventually(lambda: away.text == writer.text)
 
 
+async def test_a_page_that_was_away_too_long_for_its_session_brings_what_it_typed(fleet: Fleet) -> None:
+    """Pages that join a large document are not asked for all of it, but one that comes back is."""
+    async with two(fleet) as (one, other), calling(one.url, "alice") as (api,):
+        note_id = (await made(api))["id"]
+        async with editing(Page, note_id, one.url) as page, editing(Page, note_id, other.url) as tab:
+            for each in (page, tab):
+                await each.join()
+            await page.type("x" * 300_000)
+            await page.drop()
+            page.typed("OFFLINE")
+            page.pid = "a session that is gone"
+            await page.open(other.url, token(), transports=["websocket"])
+            assert not page.recovered
+            await page.join()
+            await eventually(lambda: tab.text.endswith("OFFLINE"))
+
+
 async def test_a_session_that_resumed_has_to_join_before_it_writes(fleet: Fleet) -> None:
     """What history it has is not known: it might have another one."""
     async with two(fleet) as (one, other), calling(one.url, "alice") as (api,):
@@ -178,3 +195,25 @@ async def test_what_readers_get_is_the_same_before_and_after_the_fold(fleet: Fle
                 assert str(after.doc.get("prosemirror", type=XmlFragment)) == "<paragraph>typed</paragraph>"
                 await late.type(" again")
                 await eventually(lambda: page.text == "Hello again")
+
+
+async def test_readers_of_a_note_whose_text_was_deleted_are_not_shown_the_old_one(fleet: Fleet) -> None:
+    fleet.worker()
+    async with two(fleet) as (one, other), calling(other.url, "alice") as (api,):
+        note_id = (await made(api, data={"content": {"md": "made"}}))["id"]
+
+        async def shows(words: str) -> bool:
+            note = (await api.client.get(f"/api/v1/notes/{note_id}")).json()
+            return bool(note["data"]["content"] == {"md": words})
+
+        async with editing(Editor, note_id, one.url) as editor:
+            await editor.join()
+            assert await shows("made")
+            body = editor.doc.get("prosemirror", type=XmlFragment)
+            body.children.append(XmlElement("paragraph", {}, [XmlText("Hello")]))
+            await editor.call("ydoc:document:update", editor.said(update=editor.doc.get_update()))
+            await eventually(lambda: shows("Hello\n"), 30)
+            before = editor.doc.get_state()
+            del body.children[0]
+            await editor.call("ydoc:document:update", editor.said(update=editor.doc.get_update(before)))
+            await eventually(lambda: shows(""), 30)
