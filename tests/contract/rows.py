@@ -63,7 +63,7 @@ _NOTE_EVENTS = _NOTES + "test_readers_are_shown_every_change_by_both_names_and_r
 _NOTE_ROUTES = _NOTES + "test_a_note_is_made_read_changed_and_listed_before_and_after_the_fold"
 _AWARE = _DOCUMENTS + "test_awareness_goes_to_the_others_in_binary_and_is_in_no_log"
 _RESUMED = (
-    "tests/contract/test_documents_resume.py::test_updates_that_were_missed_come_with_the_resume_live_and_replayed"
+    "tests/contract/test_documents_resume.py::test_updates_that_a_page_missed_come_with_the_resume_live_and_replayed"
 )
 _UPDATED = _DOCUMENTS + "test_an_update_is_acknowledged_by_its_place_and_reaches_the_others_once_in_binary"
 _EMITTER = _PRODUCERS + "test_an_emitter_returns_positions_and_its_events_arrive_once_through_a_cut"
