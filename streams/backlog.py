@@ -1,16 +1,14 @@
-"""What rooms have behind the positions that they are folded up to: how the persister reads them.
-
-Not for documents: an entry's `epoch` and `reset` are left out.
-"""
+"""What rooms have behind the positions that they are folded up to: how the persister reads them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from streams.entry import Entry, Position
 from streams.jobs import READ_ROOMS
 from streams.line import Line
 from streams.link import Client, Link, retrying
+from streams.replay import entries_of
 
 READ_TIMEOUT_S = 5.0
 
@@ -33,20 +31,5 @@ class Backlog:
             words = ("XREAD", "COUNT", count, "STREAMS", *some, *(str(starts[room]) for room in some.values()))
             answer = await retrying(lambda words=words: self._line.call(words, READ_TIMEOUT_S))  # type: ignore[misc]
             for key, items in answer or ():
-                found[some[key]] = _entries(some[key], items)
+                found[some[key]] = entries_of(some[key], items)
         return {room: found.get(room, []) for room in rooms}
-
-
-def _entries(room: str, items: Sequence[tuple[bytes, Sequence[bytes]]]) -> list[Entry]:
-    """From XREAD's answer: [id, [field, value, …]], in the order in which append.lua writes the fields.
-
-    An entry's predecessor is nearly always the one before: it is parsed once.
-    """
-    entries: list[Entry] = []
-    last, last_raw = Position.ZERO, b""
-    for raw, fields in items:
-        prev = last if fields[5] == last_raw else Position.parse(fields[5])
-        last, last_raw = Position.parse(raw), raw
-        skip, quiet, binary = fields[7].decode(), fields[9] == b"1", fields[11] if len(fields) > 10 else b""
-        entries.append(Entry(last, room, fields[1].decode(), fields[3], prev, skip, quiet, binary))
-    return entries

@@ -12,7 +12,6 @@ from streams.backlog import Backlog
 from streams.entry import Entry, Position
 from streams.jobs import READ_ROOMS
 from streams.link import Link
-from streams.replay import Reader
 
 ROOM = "user:owner"
 
@@ -40,19 +39,6 @@ async def test_each_room_is_read_from_its_own_position(backlog: Backlog, appende
         "user:other": [],
         "user:nobody": [],
     }
-
-
-async def test_an_entry_is_what_was_appended(link: Link, backlog: Backlog, appender: Appender) -> None:
-    """Compared with what a replay reads, which parses it another way."""
-    await append(appender)
-    await appender.append(NewEntry(ROOM, "ev\u00e9nt", b'{"a": 1}', skip="user:x", quiet=True))
-    await appender.append(NewEntry(ROOM, "e", b'{"_placeholder": true}', binary=b"\0\xff"))
-    await append(appender)
-    newest = await append(appender)
-    replay = await Reader(link, link.client()).tail_of(ROOM, Position.ZERO)
-    assert isinstance(replay, tuple)
-    assert (await backlog.read({ROOM: Position.ZERO}, 10))[ROOM] == replay[1]
-    assert replay[0] == newest[0]
 
 
 async def test_what_is_read_while_others_append_has_no_hole(backlog: Backlog, appender: Appender) -> None:
