@@ -19,7 +19,7 @@ from app.replayed import Replays, as_replayed
 from streams.entry import Entry, Position
 from streams.history import History
 from streams.replay import Gap, Page, Reader
-from streams.strides import size_of
+from streams.strides import sizes_of
 from streams.tail import Tail
 
 log = logging.getLogger("roomlog.hub")
@@ -180,13 +180,11 @@ class Hub:
             await asyncio.sleep(0)
 
     def _hand_out(self, feed: Feed, starts: Mapping[str, Position], page: Page) -> None:
-        size = 0
         events = self._owed(feed, starts, page)
         for entry in events:
             feed.sink.write(entry)
-            size += size_of(entry)
         metrics.REPLAYED.inc(len(events))
-        metrics.REPLAYED_BYTES.inc(size)
+        metrics.REPLAYED_BYTES.inc(sum(sizes_of(events)))
         feed.cut = max(feed.cut, page.upto)
         moved = {room: max(start, page.upto) for room, start in feed.starts.items() if room in starts}
         feed.starts = {room: start for room, start in (feed.starts | moved).items() if start < feed.cut}

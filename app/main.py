@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -103,6 +104,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     try:
         async with open_node(app.state.settings) as node:
             app.state.node = node
+            gc.collect()
+            gc.freeze()  # what a node is made of stays: each collection of a storm's litter would look through it
             if FAST_WEBSOCKETS not in sys.modules:  # whoever serves with it has imported it by now
                 log.warning(
                     "WebSockets are served the slow way; the fast one: roomlog serve, or uvicorn … --ws %s",

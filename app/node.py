@@ -105,7 +105,7 @@ class Node:
         self.name = f"node-{secrets.token_hex(4)}"
         self.link = link
         self.archive = archive
-        client = link.client(connections=32)
+        client = link.trunk(connections=32) if settings.redis_shared_link else link.client(connections=32)
         keys = link.keys
         self.reader = Reader(link, client)
         self.appender = Appender(

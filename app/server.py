@@ -25,6 +25,7 @@ from app.payloads import BadPayload
 from app.session import Session
 from app.sessions import NodeSessions, reset_payload
 from app.settings import Settings
+from app.turnstile import TurnedAway, Turnstile
 from streams.errors import LogUnavailable
 
 log = logging.getLogger("roomlog.server")
@@ -69,6 +70,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
         self._packet_bytes = settings.max_message_bytes
         self._queue_packets = settings.send_queue_packets
         self._gate = gate
+        self._turnstile = Turnstile(settings.admitted_at_once, settings.admission_wait_s)
         self._sessions = sessions
         self._always = settings.always_connect
         self.by_connection: dict[str, Session] = {}
@@ -87,13 +89,15 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
         if socket is None:
             return
         try:
-            admission = await self._gate.admit(socket, auth)
+            async with self._turnstile.place():
+                admission = await self._gate.admit(socket, auth)
         except BadToken as fault:
             metrics.REFUSED.labels("connect").inc()
             await self._turn_away(eio_sid, str(fault))
             return
-        except LogUnavailable as fault:
+        except (LogUnavailable, TurnedAway) as fault:
             log.warning("a client is sent away to come back: %s", fault)
+            metrics.RESUMES.labels("sent_away").inc(bool(auth.get("pid")))
             await socket.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
             return
         if socket.closed:

@@ -80,6 +80,10 @@ class Settings(SharedSettings):
     send_buffer_bytes: int = Field(
         256 << 10, ge=4096, description="Bytes that may wait in a socket's write buffer; above it, the same."
     )
+    redis_shared_link: bool = Field(
+        True, description="Calls to the log's server share a connection; false takes one of a pool for each."
+    )
+    admitted_at_once: int = Field(50, ge=1, description="Clients that a node lets in at a time; the others wait.")
     history_bytes: int = Field(
         32 << 20, ge=0, description="Recent entries that a node keeps for clients that come back together; 0: none."
     )
@@ -116,6 +120,11 @@ class Settings(SharedSettings):
     def afterthought_model(self) -> str | None:
         """The model of titles, tags and follow-ups; None: the one that answered."""
         return self.task_model_external or self.task_model
+
+    @property
+    def admission_wait_s(self) -> float:
+        """How long a client waits in line, unread: its pings must not be due meanwhile."""
+        return min(15.0, self.websocket_server_ping_interval / 2)
 
     @property
     def marks(self) -> Marks:

@@ -22,6 +22,7 @@ from streams import scripts
 from streams.entry import Position
 from streams.errors import RETRYABLE, LogUnavailable, ServerUnfit
 from streams.keys import Keys
+from streams.trunk import TrunkClient
 
 EPOCH_MARGIN_MS = 10_000
 """How far ahead of everything known a new epoch begins: covers clocks of primary and replica that differ by less."""
@@ -56,6 +57,13 @@ class Link:
 
     def client(self, connections: int = 16, timeout_s: float = 5.0) -> Client:
         """A pooled client; `aclose` of this link closes it. Nothing is retried inside: callers own their retries."""
+        return self._made(Redis, connections, timeout_s)
+
+    def trunk(self, connections: int = 16, timeout_s: float = 5.0) -> Client:
+        """The same, but all its calls share one connection (streams/trunk.py)."""
+        return self._made(TrunkClient, connections, timeout_s)
+
+    def _made(self, kind: type[Redis], connections: int, timeout_s: float) -> Client:
         options: dict[str, Any] = {
             "socket_timeout": timeout_s,
             "socket_connect_timeout": min(timeout_s, 3.0),
@@ -64,14 +72,14 @@ class Link:
             "redis_connect_func": self._greet,
         }
         if self._sentinels:
-            client = self._behind_sentinel(options, connections)
+            client = self._behind_sentinel(kind, options, connections)
         else:
             pool = BlockingConnectionPool.from_url(self.url, max_connections=connections, timeout=timeout_s, **options)
-            client = Redis.from_pool(pool)
+            client = kind.from_pool(pool)
         self._clients.append(client)
         return client
 
-    def _behind_sentinel(self, options: dict[str, Any], connections: int) -> Client:
+    def _behind_sentinel(self, kind: type[Redis], options: dict[str, Any], connections: int) -> Client:
         auth = parse_url(self.url)
         for name in ("username", "password", "db"):
             if name in auth:
@@ -80,7 +88,7 @@ class Link:
             list(self._sentinels), socket_timeout=2.0
         )
         name = urlsplit(self.url).hostname or "mymaster"
-        return sentinel.master_for(name, max_connections=connections, **options)
+        return sentinel.master_for(name, redis_class=kind, max_connections=connections, **options)
 
     async def _greet(self, connection: Connection) -> None:
         if self._closed:  # nobody would close this connection any more

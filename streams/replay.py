@@ -9,7 +9,7 @@ from typing import Any
 
 from streams.entry import Entry, Position, change_of
 from streams.link import Client, Link, open_epoch, retrying
-from streams.strides import READ_BYTES, Strides, within
+from streams.strides import READ_BYTES, Strides, sizes_of, within
 
 PAGE_ENTRIES = 500
 """Entries of one room that a page reads at most; the widest page shrinks this as rooms grow in number."""
@@ -181,8 +181,9 @@ class Reader:
         reads = {}
         for (room, start), head, raw in zip(starts.items(), heads, ranges, strict=True):
             entries = entries_of(room, raw[: counts[room]])
-            self._strides.took(room, entries)
-            fitting = within(entries, share)
+            sizes = sizes_of(entries)
+            self._strides.took(room, sizes)
+            fitting = within(sizes, share)
             before = _position(head) if head else floor
             reads[room] = RoomRead(start, before, entries[:fitting], more=len(raw) > fitting)
         return Reads(_position(epoch), floor, reads)

@@ -7,7 +7,8 @@ next one may ask for.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 from streams.entry import Entry
 
@@ -21,9 +22,9 @@ GROWTH = 8
 ROOMS = 10_000  # of which a stride is remembered
 
 
-def size_of(entry: Entry) -> int:
-    """Bytes of its payload."""
-    return len(entry.data) + len(entry.binary)
+def sizes_of(entries: Iterable[Entry]) -> list[int]:
+    """Bytes of each entry's payload."""
+    return [len(entry.data) + len(entry.binary) for entry in entries]
 
 
 class Strides:
@@ -39,20 +40,18 @@ class Strides:
             entries = min(entries, max(share_bytes // largest, 1))
         return min(most, entries)
 
-    def took(self, room: str, entries: Sequence[Entry]) -> None:
-        """Note what a read brought."""
-        if entries:
-            self._most[room] = (max(len(entries), FIRST_ENTRIES) * GROWTH, max(map(size_of, entries)) or 1)
+    def took(self, room: str, sizes: Sequence[int]) -> None:
+        """Note of what sizes the entries were that a read brought."""
+        if sizes:
+            self._most[room] = (max(len(sizes), FIRST_ENTRIES) * GROWTH, max(sizes) or 1)
             self._most.move_to_end(room)
             if len(self._most) > ROOMS:
                 self._most.popitem(last=False)
 
 
-def within(entries: Sequence[Entry], most_bytes: int) -> int:
+def within(sizes: Sequence[int], most_bytes: int) -> int:
     """How many of the first entries have `most_bytes` together; one at least."""
-    left = most_bytes
-    for number, entry in enumerate(entries):
-        left -= size_of(entry)
-        if left < 0:
-            return max(number, 1)
-    return len(entries)
+    if sum(sizes) <= most_bytes:
+        return len(sizes)
+    fitting = sum(1 for so_far in accumulate(sizes) if so_far <= most_bytes)
+    return max(fitting, 1)

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from streams.entry import Entry, Position
 from streams.replay import RoomRead, is_whole
-from streams.strides import size_of, within
+from streams.strides import sizes_of, within
 
 ENTRY_BYTES = 500
 """What an entry takes besides its payload, about."""
@@ -31,7 +31,7 @@ class Window:
         self.head = read.head
         self.upto = self.last if read.more else max(upto, self.last)
         self.followed = followed and not read.more
-        self.size = sum(map(_weight, self.entries))
+        self.size = _weight(self.entries)
         self._slices: dict[tuple[int, int], tuple[Entry, ...]] = {}
 
     @property
@@ -56,7 +56,9 @@ class Window:
         found = self._slices.get((begin, end))
         if found is None:
             entries = self.entries[begin:end]
-            found = tuple(entries[: within(entries, most_bytes)])
+            if self.size > most_bytes:
+                entries = entries[: within(sizes_of(entries), most_bytes)]
+            found = tuple(entries)
             if len(self._slices) >= SLICES:
                 self._slices.clear()
             self._slices[begin, end] = found
@@ -87,8 +89,8 @@ class Window:
         if entries:
             self._slices.clear()
             self.entries += entries
-            self.size += sum(map(_weight, entries))
+            self.size += _weight(entries)
 
 
-def _weight(entry: Entry) -> int:
-    return size_of(entry) + ENTRY_BYTES
+def _weight(entries: Sequence[Entry]) -> int:
+    return sum(sizes_of(entries)) + len(entries) * ENTRY_BYTES

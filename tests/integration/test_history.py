@@ -14,7 +14,7 @@ from streams.entry import Entry, Position
 from streams.history import History
 from streams.link import Link
 from streams.replay import PAGE_ENTRIES, Gap, Page, Reader, Reads
-from streams.strides import FIRST_ENTRIES, READ_BYTES, size_of
+from streams.strides import FIRST_ENTRIES, READ_BYTES, sizes_of
 from streams.tail import Tail
 from tests.support.nodes import eventually
 
@@ -155,7 +155,7 @@ async def test_a_page_is_bounded_in_bytes(link: Link, appender: Appender) -> Non
         await shelf.at(positions[-1])
         page = await shelf.history.page({ROOM: start}, shelf.tail.position)
         assert isinstance(page, Page)
-        assert 0 < sum(map(size_of, page.entries)) <= READ_BYTES
+        assert 0 < sum(sizes_of(page.entries)) <= READ_BYTES
         assert page.upto == page.entries[-1].position
         assert [entry.position for entry in await shelf.all_of(ROOM, start)] == positions
 
