@@ -38,12 +38,6 @@ POLL_S = 1.0
 UNCONFIRMED_S = 0.25
 """How soon a question is sent again that no node noted as asked."""
 
-FOLLOW_S = 60.0
-"""How long the user's next session is waited for."""
-
-SAME_TAB_S = 5.0
-"""How long a session that dropped is waited for before a tab that was open all the time is asked instead."""
-
 GONE = {"error": "Client session disconnected."}
 SILENT = {"error": "The client did not answer in time."}
 
@@ -61,7 +55,7 @@ class Calls:
     async def call(self, question: Question) -> Any:
         """Ask, and return the page's answer: the first argument of its acknowledgement.
 
-        Returns `{error}` when the session is not the user's own, is gone and no other came within a minute, or is
+        Returns `{error}` when the session is not the user's own, is gone and no other came in time, or is
         silent past the timeout. When it returns or is cancelled the question is withdrawn on all of the user's pages
         (`request:interaction:done`), and the record is gone, at the latest after `CALL_TTL_S`. Raises LogUnavailable
         when the session cannot be looked up.
@@ -72,7 +66,9 @@ class Calls:
         opened_ms = await self._pool.now_ms()
         number = FIRST_NUMBER + secrets.randbelow(LAST_NUMBER - FIRST_NUMBER)
         woken = self._waiting[number] = asyncio.Event()
-        asking = _Asking(self._records, self._pool, self._bus, question, number, session, opened_ms, woken)
+        asking = _Asking(
+            self._records, self._pool, self._bus, self._patience, question, number, session, opened_ms, woken
+        )
         try:
             async with asyncio.timeout(question.timeout_s(self._patience)):
                 return await asking.answer()
@@ -105,6 +101,7 @@ class _Asking:
         records: CallRecords,
         pool: Pool,
         bus: Bus,
+        patience: Patience,
         question: Question,
         number: int,
         session: Pooled,
@@ -114,6 +111,7 @@ class _Asking:
         self._records = records
         self._pool = pool
         self._bus = bus
+        self._patience = patience
         self._question = question
         self._number = number
         self._withdrawal = question.withdrawal(number)
@@ -136,7 +134,7 @@ class _Asking:
             except LogUnavailable as fault:
                 log.warning("call %d goes on when the log is back: %s", self._number, fault)
                 pause_s = POLL_S
-            if self._lost_at is not None and _now() - self._lost_at > FOLLOW_S:
+            if self._lost_at is not None and _now() - self._lost_at > self._patience.follow_s:
                 return GONE
             try:
                 await asyncio.wait_for(self._woken.wait(), pause_s)
@@ -172,7 +170,7 @@ class _Asking:
         if newest is None:
             return None
         waited_s = _now() - self._lost_at if self._lost_at is not None else 0.0
-        return newest if newest.since_ms > self._opened_ms or waited_s > SAME_TAB_S else None
+        return newest if newest.since_ms > self._opened_ms or waited_s > self._patience.same_tab_s else None
 
 
 def _now() -> float:

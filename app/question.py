@@ -16,11 +16,16 @@ DEFAULT_TIMEOUT_S = 60.0
 class Patience:
     """How long answers are waited for, in seconds: default_s by default, of a person as long as the caller asks for,
     within shortest_s and longest_s.
+
+    follow_s: for how long the user's next session is waited for, when the asked one dropped. same_tab_s: for how long
+    that one is, before a tab that was open all the time is asked instead.
     """
 
     default_s: float = DEFAULT_TIMEOUT_S
     shortest_s: float = 60.0
     longest_s: float = 240.0
+    follow_s: float = 60.0
+    same_tab_s: float = 5.0
 
 
 INPUT_TYPES = frozenset({"confirmation", "input", "request:elicitation", "request:user_input"})

@@ -41,6 +41,8 @@ class Settings(SharedSettings):
     websocket_event_caller_timeout: float | None = Field(None, gt=0, description="Seconds an event call waits.")
     user_input_min_s: float = Field(60, gt=0, description="Least seconds that a person has to answer a call.")
     user_input_max_s: float = Field(240, gt=0, description="Most seconds that a person has, whatever the caller asks.")
+    call_follow_s: float = Field(60, gt=0, le=60, description="How long a user whose asked page dropped has to return.")
+    call_same_tab_s: float = Field(5, gt=0, description="How long until another open tab of the user is asked instead.")
     websocket_redis_lock_timeout: int = Field(
         60, ge=1, description="Accepted for Open WebUI's sake; leases have terms of their own."
     )
@@ -114,7 +116,9 @@ class Settings(SharedSettings):
     def patience(self) -> Patience:
         """How long event calls wait for their answers."""
         default_s = self.websocket_event_caller_timeout or DEFAULT_TIMEOUT_S
-        return Patience(default_s, self.user_input_min_s, self.user_input_max_s)
+        return Patience(
+            default_s, self.user_input_min_s, self.user_input_max_s, self.call_follow_s, self.call_same_tab_s
+        )
 
     @property
     def afterthought_model(self) -> str | None:

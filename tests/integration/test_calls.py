@@ -293,9 +293,8 @@ async def test_another_open_tab_takes_over_from_one_that_was_closed(fleet: Fleet
         await eventually(lambda: other.of("request:interaction:done"))
 
 
-async def test_a_user_who_does_not_come_back_is_an_error(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.calls.FOLLOW_S", 1.0)
-    async with two_nodes(fleet) as (one, two), people(Person("alice")) as (alice,):
+async def test_a_user_who_does_not_come_back_is_an_error(fleet: Fleet) -> None:
+    async with two_nodes(fleet, call_follow_s=1) as (one, two), people(Person("alice")) as (alice,):
         await alice.at(two.url)
         alice.answers["confirmation"] = never
         asking = asyncio.create_task(ask(one, alice))
