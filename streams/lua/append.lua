@@ -37,14 +37,11 @@ if known then
     return redis.error_reply('STALE batch ' .. ARGV[1] .. ': ' .. known_sequence .. ' was appended after it')
   end
 end
-if redis.call('EXISTS', log, epoch) < 2 then
+local began, floor = unpack(redis.call('HMGET', epoch, 'position', 'floor'))
+if not began then
   return redis.error_reply('NOEPOCH the log has no epoch')
 end
-
-local floor = redis.call('HGET', epoch, 'floor') or '0-0'
-local time = redis.call('TIME')
-local now = time[1]
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+floor = floor or '0-0'
 local results = {}
 local key, arg = 9, 8
 
@@ -58,12 +55,27 @@ local function next_arg()
   return ARGV[arg - 1]
 end
 
--- Writes an entry to the shard's and to its room's stream; returns its position.
-local function write(stream, room, fields)
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- Whether a set of members counts a live one. Most rooms have none at all, which is told without the time.
+local function is_viewed(members)
+  return redis.call('EXISTS', members) == 1 and redis.call('ZCOUNT', members, now_ms() / 1000, '+inf') > 0
+end
+
+-- Writes an entry to the shard's and to its room's stream; returns its position. passed: a room whose copy is left out.
+local function write(stream, room, fields, passed)
   fields[5], fields[6] = 'p', redis.call('HGET', heads, room) or floor
   local position = redis.call('XADD', log, 'MAXLEN', '~', ARGV[3], '*', 'r', room, unpack(fields))
   redis.call('XADD', stream, position, unpack(fields))
-  redis.call('HSET', heads, room, position)
+  if passed then
+    -- Left out is not the same as never said: that room's head passes it, so a viewer who stands before it is told.
+    redis.call('HSET', heads, room, position, passed, position)
+  else
+    redis.call('HSET', heads, room, position)
+  end
   return position
 end
 
@@ -73,7 +85,7 @@ local function judge(hash, change, size)
     string.match(change, '^(%S*) (%d+) (%S+) (%S+)|([^|]*)|([^|]*)|(.*)$')
   local reset = string.match(mode, '^!(.+)$')
   local known = redis.call('HMGET', hash, 'log', 'epoch', 'bytes', 'new', 'begun')
-  if known[1] ~= redis.call('HGET', epoch, 'position') then
+  if known[1] ~= began then
     known = {}
   end
   if head ~= '-' and (redis.call('HGET', heads, other) or '0-0') ~= head then
@@ -114,20 +126,21 @@ end
 local function keep(hash, room, change, size)
   if change.reset then
     redis.call('DEL', hash)
-    redis.call('HSET', hash, 'epoch', change.reset, 'log', redis.call('HGET', epoch, 'position'))
+    redis.call('HSET', hash, 'epoch', change.reset, 'log', began)
   end
   for at = 1, #change.moved, 1000 do
     redis.call('HSET', hash, 'begun', '1', unpack(change.moved, at, math.min(at + 999, #change.moved)))
   end
   redis.call('HINCRBY', hash, 'bytes', size)
   local count, bytes = redis.call('HINCRBY', hash, 'n', 1), redis.call('HINCRBY', hash, 'new', size)
-  redis.call('HSETNX', hash, 'first', string.format('%.0f', now_ms))
+  local now = now_ms()
+  redis.call('HSETNX', hash, 'first', string.format('%.0f', now))
   redis.call('EXPIRE', hash, ARGV[7])
   if redis.call('HEXISTS', held, room) == 0 then
     local quiet, longest, most, most_bytes = string.match(ARGV[6], '^(%d+) (%d+) (%d+) (%d+)$')
-    local at = math.min(now_ms + quiet, redis.call('HGET', hash, 'first') + longest)
+    local at = math.min(now + quiet, redis.call('HGET', hash, 'first') + longest)
     if count >= tonumber(most) or bytes >= tonumber(most_bytes) then
-      at = now_ms
+      at = now
     end
     redis.call('ZADD', due, string.format('%.0f', at), room)
   end
@@ -150,7 +163,7 @@ while arg <= #ARGV do
   if is('c') then
     copy, members, copy_room, copy_skip, copy_head = next_key(), next_key(), next_arg(), next_arg(), next_arg()
   end
-  local viewed = copy and redis.call('ZCOUNT', members, now, '+inf') > 0
+  local viewed = copy and is_viewed(members)
 
   local result, change = nil, nil
   local before = once and redis.call('GET', once)
@@ -176,13 +189,10 @@ while arg <= #ARGV do
     if change then
       fields[13], fields[14] = 'c', (change.reset and '!' or '') .. change.epoch
     end
-    result = write(stream, room, fields)
+    result = write(stream, room, fields, not viewed and copy_room)
     if viewed then
       local shown = '{' .. copy_head .. ',' .. string.sub(data, 2)
       write(copy, copy_room, {'e', event, 'd', shown, 'p', '', 's', copy_skip, 'q', ''})
-    elseif copy then
-      -- Left out is not the same as never said: the room's head passes it, so a viewer who stands before it is told.
-      redis.call('HSET', heads, copy_room, result)
     end
     if change then
       keep(guard, room, change, #binary)
