@@ -11,6 +11,7 @@ from app.unfolded import ChatBusy, read_unfolded
 from archive.documents import StoredDocument
 from archive.notes import NOTE_ROOM
 from archive.store import Archive
+from archive.yjs.errors import Malformed, OverLimit, Unmergeable
 from archive.yjs.limits import OURS
 from archive.yjs.merging import NOTHING, diff
 from archive.yjs.reader import Span, read
@@ -62,9 +63,15 @@ class Snapshots:
         return await self._reader.head(_room(note_id))
 
     async def deletes(self, note_id: str, vector: Vector) -> tuple[Span, ...]:
-        """What is deleted in the document. vector: what the log has of it: the difference is little more than that."""
-        merged = (await self.read(note_id)).has.merged()
-        return await asyncio.to_thread(lambda: read(diff(merged, vector), OURS).deletes)
+        """What is deleted in the document. vector: what the log has of it: the difference is little more than that.
+
+        Nothing is known of one that cannot be read before the fold has thrown out what is wrong with it.
+        """
+        has = (await self.read(note_id)).has
+        try:
+            return await asyncio.to_thread(lambda: read(diff(has.merged(), vector), OURS).deletes)
+        except (Unmergeable, Malformed, OverLimit):
+            return ()
 
     async def opened(self, note_id: str) -> Opened:
         """What the log has of the document, which is open then."""

@@ -153,3 +153,15 @@ def _text(update: bytes) -> tuple[str, Vector]:
     doc: Doc[Any] = Doc()
     doc.apply_update(update)
     return str(doc.get("t", type=Text)), decode_vector(doc.get_state())
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_updates_with_different_structs_for_the_same_clocks_are_merged(seed: int) -> None:
+    """From 21 at once pycrdt may panic."""
+    random = Random(seed)
+    updates = []
+    for _ in range(100):
+        clock = random.randrange(6)
+        struct = b"\0\1" if random.random() < 0.5 else bombs.text("a", clock - 1 if clock else None)
+        updates.append(bombs.update(struct, clock=clock))
+    assert vector_of(read(tree_merge(updates), OURS)) == Vector({5: 6})

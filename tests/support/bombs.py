@@ -75,3 +75,13 @@ HALF_A_PAIR_DELETED = [update(text("a😀b")), b"\0\x01" + CLIENT + b"\x01\x01\x
 
 UNREFERENCED = [update(text("ab")), update(text("x", 4), clock=5)]
 """No bomb: the second waits for clocks 2 to 4. A document gives out the first alone."""
+
+DEADLY = [
+    "010301000401017406c3a9f09f98806701020207010b70726f73656d6972726f720400",
+    "0203ac020047010001870103020700ac02000004020004010b70726f73656d6972726f7208f09f9880f09f9880870201"
+    "060400ac02010f78797a78797a78797a78797a78797aa901040167760000",
+    "0102ac02038701000009000103016776000102010706",
+    "0105010569020c016776010267637903010174002400ac0203016108f09f9880f09f988067ac02020407010178060201010a01ac02010302",
+]
+"""Found by search: the reader and the gap rule let all four pass. Where the first three are stored, the fourth makes
+pycrdt 0.14.13 read memory that is not its own: in 24 runs 7 ended with SIGSEGV, 17 with a PanicException."""
