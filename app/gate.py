@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from app.admission import Admission, Admissions
@@ -12,7 +11,7 @@ from app.roles import Roles
 from app.session import Session
 from app.sessions import NodeSessions
 from app.users import Users
-from registry.revocation import Revocations
+from registry.standing import Standings
 
 
 class Gate:
@@ -21,14 +20,14 @@ class Gate:
     def __init__(
         self,
         tokens: Tokens,
-        revocations: Revocations,
+        standings: Standings,
         roles: Roles,
         users: Users,
         sessions: NodeSessions,
         admissions: Admissions,
     ) -> None:
         self._tokens = tokens
-        self._revocations = revocations
+        self._standings = standings
         self._roles = roles
         self._users = users
         self._sessions = sessions
@@ -37,11 +36,10 @@ class Gate:
     async def identify(self, token: object) -> Identity:
         """Who the token speaks for; a user appears by it. Raises BadToken, also for a revoked one, LogUnavailable."""
         claimed = self._tokens.read(token)
-        revoked, identity = await asyncio.gather(
-            self._revocations.revoked([claimed.claim]), self._roles.applied(claimed)
-        )
-        if revoked:
+        standing = await self._standings.of(claimed.claim)
+        if standing.is_revoked:
             raise BadToken("the token was revoked")
+        identity = await self._roles.with_role(claimed, standing.role)
         self._users.seen(identity)
         return identity
 

@@ -73,6 +73,7 @@ from registry.present import Presence
 from registry.revocation import Revocations
 from registry.roles import Roles as KnownRoles
 from registry.sessions import Sessions as Records
+from registry.standing import Standings
 from registry.tasks import HOLD
 from registry.tasks import Tasks as Leases
 from registry.usage import Usage
@@ -148,7 +149,7 @@ class Node:
         self.emitter = Emitter(self.appender, self.bus)
         self.roles = Roles(KnownRoles(keys, client), archive, self.orders)
         admissions = Admissions(self.sessions, records, moves, attendance, self.reader, self.access)
-        self.gate = Gate(Tokens(secret), self.revocations, self.roles, self.users, self.sessions, admissions)
+        self.gate = Gate(Tokens(secret), Standings(keys, client), self.roles, self.users, self.sessions, admissions)
         hold_s = settings.task_lease_s * HOLD
         leases = Leases(keys, client, hold_s)
         self.tasks = self.orders.tasks = Tasks(

@@ -27,7 +27,10 @@ class Roles:
     async def applied(self, identity: Identity) -> Identity:
         """The identity with the role that its user has. Raises LogUnavailable, also when only the database could tell
         and does not; then a token that claims nothing more than `user` is that, so that people go on."""
-        given = await self._known.of(identity.user_id)
+        return await self.with_role(identity, await self._known.of(identity.user_id))
+
+    async def with_role(self, identity: Identity, given: str | None) -> Identity:
+        """The same, where it was just asked what is known of the role. Raises as `applied` does."""
         if given is None:
             given = await self._looked_up(identity)
         return replace(identity, role=given) if given and given != identity.role else identity

@@ -41,9 +41,7 @@ class Revocations:
         values = await retrying(lambda: self._client.mget(names), 2.0)
         tokens, users = values[: len(claims)], values[len(claims) :]
         return {
-            claim
-            for claim, token, user in zip(claims, tokens, users, strict=True)
-            if (claim.jti and token is not None) or (user is not None and claim.issued_at <= _second(user))
+            claim for claim, token, user in zip(claims, tokens, users, strict=True) if is_revoked(claim, token, user)
         }
 
     async def revoke_token(self, jti: str, ttl_s: int | None) -> None:
@@ -54,6 +52,11 @@ class Revocations:
     async def revoke_user(self, user_id: str) -> None:
         """Refuse every token of the user that was issued up to now, for ever: some never expire."""
         await retrying(lambda: self._client.set(self._keys.user_revoked_at(user_id), str(int(time.time()))))
+
+
+def is_revoked(claim: Claim, token: bytes | None, user: bytes | None) -> bool:
+    """By the values of the claim's two keys."""
+    return bool(claim.jti and token is not None) or (user is not None and claim.issued_at <= _second(user))
 
 
 def _second(raw: bytes) -> float:
