@@ -167,7 +167,8 @@ class Hub:
             await self._feed_page(feed, until)
 
     def _is_owed(self, feed: Feed, entry: Entry, start: Position) -> bool:
-        owed = entry.position > start and entry.room in feed.rooms and not entry.quiet
+        since = feed.rooms.get(entry.room)  # it may have left the room, and entered it anew, while the page was read
+        owed = since is not None and entry.position > max(start, since) and not entry.quiet
         return owed and not feed.skips(entry) and not feed.has_had(entry)
 
     async def _feed_page(self, feed: Feed, until: Position) -> None:
@@ -192,7 +193,7 @@ class Hub:
 
     def _owed(self, feed: Feed, starts: Mapping[str, Position], page: Page) -> Sequence[Entry]:
         """The page as this reader is owed it: what most are owed, unless something of it is not for this one."""
-        if not feed.had and feed.rooms.keys() >= starts.keys():
+        if not feed.had and all(room in feed.rooms and feed.rooms[room] <= start for room, start in starts.items()):
             shared = self._replays.of(page.entries)
             if not shared.skipped & {feed.sid, feed.user}:
                 return shared.events

@@ -14,6 +14,7 @@ from streams.entry import Entry, Position
 from streams.history import History
 from streams.link import Link
 from streams.replay import PAGE_ENTRIES, Gap, Page, Reader, Reads
+from streams.rooms import Rooms
 from streams.strides import FIRST_ENTRIES, READ_BYTES, sizes_of
 from streams.tail import Tail
 from tests.support.nodes import eventually
@@ -23,19 +24,23 @@ MOST_BYTES = 8 << 20
 
 
 class CountedReader(Reader):
-    """Counts its reads; `pause` stops them before they are sent."""
+    """Counts its reads; `pause` stops them before they are sent, `hold` when they are answered."""
 
     reads = 0
 
     def __init__(self, link: Link) -> None:
-        super().__init__(link, link.client())
+        super().__init__(link, link.trunk())
         self.pause = asyncio.Event()
+        self.hold = asyncio.Event()
         self.pause.set()
+        self.hold.set()
 
     async def read(self, starts: Mapping[str, Position], limit: int = PAGE_ENTRIES) -> Reads:
         self.reads += 1
         await self.pause.wait()
-        return await super().read(starts, limit)
+        reads = await super().read(starts, limit)
+        await self.hold.wait()
+        return reads
 
 
 @dataclass
@@ -119,6 +124,60 @@ async def test_what_the_tail_brings_during_a_read_is_neither_lost_nor_repeated(l
         shelf.reader.pause.set()
         assert [entry.position for entry in await reading] == positions[1:]
         assert [entry.position for entry in await shelf.all_of(ROOM, positions[0])] == positions[1:]
+
+
+async def test_what_the_tail_brings_behind_a_read_is_neither_lost_nor_repeated(link: Link, appender: Appender) -> None:
+    async with _shelf(link) as shelf:
+        positions = await _append(appender, 5)
+        await shelf.at(positions[-1])
+        reading, positions = await _with_an_answer_on_its_way(shelf, appender, positions)
+        shelf.reader.hold.set()
+        assert [entry.position for entry in await reading] == positions[1:]
+        assert [entry.position for entry in await shelf.all_of(ROOM, positions[0])] == positions[1:]
+
+
+async def test_a_room_that_the_tail_brings_no_longer_while_it_is_read_is_read_again(
+    link: Link, appender: Appender
+) -> None:
+    async with _shelf(link) as shelf:
+        positions = await _append(appender, 5)
+        await shelf.at(positions[-1])
+        shelf.rooms.discard(ROOM.encode())
+        reading, positions = await _with_an_answer_on_its_way(shelf, appender, positions)
+        shelf.history.drop(ROOM)
+        shelf.rooms.add(ROOM.encode())
+        shelf.reader.hold.set()
+        assert [entry.position for entry in await reading] == positions[1:]
+
+
+async def _with_an_answer_on_its_way(
+    shelf: Shelf, appender: Appender, positions: list[Position]
+) -> tuple[asyncio.Task[Sequence[Entry]], list[Position]]:
+    """Somebody reads on from the first position; behind the read come more entries, and the tail is past them."""
+    await shelf.all_of(OTHER, positions[0])  # so that the epoch is known
+    shelf.reader.hold.clear()
+    reads = shelf.reader.reads
+    reading = asyncio.create_task(shelf.all_of(ROOM, positions[0]))
+    await eventually(lambda: shelf.reader.reads > reads)
+    await shelf.reader.position()  # over the same connection: the read before it is answered
+    positions = positions + await _append(appender, 20)
+    (other,) = await _append(appender, 1, OTHER)
+    await shelf.at(other)
+    return reading, positions
+
+
+async def test_what_is_trimmed_behind_a_window_makes_no_hole_in_it(link: Link, appender: Appender) -> None:
+    chat = "chat:c"
+    async with _shelf(link) as shelf:
+        shelf.rooms.add(chat.encode())
+        positions = await _append(appender, 6, chat)
+        await shelf.at(positions[-1])
+        await shelf.all_of(chat, positions[0])
+        positions += await _append(appender, 6, chat)
+        await shelf.at(positions[-1])
+        await Rooms(link, link.client()).trim(chat, positions[9])
+        assert await shelf.history.page({chat: positions[5]}, shelf.tail.position) == Gap((chat,))
+        assert await shelf.history.page({chat: positions[0]}, shelf.tail.position) == Gap((chat,))
 
 
 async def test_a_room_that_the_tail_brings_no_longer_is_read_again(link: Link, appender: Appender) -> None:
