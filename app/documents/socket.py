@@ -305,9 +305,10 @@ class DocumentSocket:
 
 
 def _json(content: object) -> bytes:
+    """Raises BadPayload for what cannot be sent on: bytes, and what is nested so deep that no envelope fits around."""
     try:
-        return orjson.dumps(content)
-    except orjson.JSONEncodeError as fault:  # of bytes in it, for one
+        return orjson.dumps([[[[content]]]])[4:-4]
+    except orjson.JSONEncodeError as fault:
         raise BadPayload(f"content: {fault}") from fault
 
 

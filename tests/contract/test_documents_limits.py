@@ -106,6 +106,18 @@ async def test_a_payload_of_a_wrong_shape_is_answered_and_the_session_lives_on(f
         assert set(await page.type("fine")) == {"position"}
 
 
+async def test_a_rendering_too_deep_to_be_sent_on_is_refused_and_the_document_can_be_joined(fleet: Fleet) -> None:
+    async with three(fleet) as (page, _editor, _bystander, node):
+        for levels in (250, 254, 500):  # this process' own encoder does not write them
+            content = "[" * levels + "]" * levels
+            body = f'["ydoc:document:update",{{"document_id":"{page.document_id}","data":{{"content":{content}}}}}]'
+            await page.eio.send("2" + body)
+        await eventually(lambda: len(page.of("error")) >= 2)
+        async with editing(Page, page.note_id, node.url) as late, editing(Editor, page.note_id, node.url) as second:
+            assert (await late.join(), (await second.join())["mode"]) == (None, "full")
+            await eventually(lambda: late.of("ydoc:document:state"))
+
+
 async def test_an_update_that_is_too_large_is_refused_by_every_encoding(fleet: Fleet) -> None:
     async with three(fleet, document_update_bytes=2_000) as (page, editor, bystander, _node):
         update = editor.doc.get_update()

@@ -16,6 +16,7 @@ from pycrdt import Doc, Text, XmlElement, XmlFragment, XmlText
 
 from archive.yjs import LIMITS, NOTHING, OURS, Malformed, OverLimit, Vector, read, tree_merge, vector_of
 from tests.support import bombs
+from tests.support.documents import Editor
 from tests.support.histories import pycrdt_history, yjs_history, yjs_loads
 from tests.support.nodes import eventually
 from workers.sandbox import Refused, Sandbox, SandboxDied, SandboxError, SandboxHung, SandboxLimits, SandboxStarved
@@ -108,6 +109,21 @@ async def test_what_waits_for_a_missing_update_is_kept(sandbox: Sandbox) -> None
     filled = await sandbox.fold(folded.state, [bombs.update(bombs.text("cde", 1), clock=2)])
     assert not filled.lossless
     assert _text(filled.state) == "abcdex"
+
+
+async def test_a_document_with_a_hole_stays_as_small_as_its_text(sandbox: Sandbox) -> None:
+    """What was sent behind an update that is in quarantine waits for ever; others write on for years."""
+    first, second = bombs.UNREFERENCED
+    state = (await sandbox.fold(b"", [first, second])).state
+    writer = Editor(7)
+    for _ in range(12):
+        folded = await sandbox.fold(state, [writer.type("a") for _ in range(5_000)])
+        assert folded.lossless
+        state = folded.state
+    assert len(state) < 60_200
+    filled = await sandbox.fold(state, [bombs.update(bombs.text("cde", 1), clock=2)])
+    assert not filled.lossless
+    assert filled.vector == Vector({5: 6, 7: 60_000})
 
 
 async def test_a_deletion_that_waits_is_kept(sandbox: Sandbox) -> None:
