@@ -36,7 +36,9 @@ class Line:
         end = self._end or await self._connect()
         try:
             return await end.call(words, timeout_s)
-        except redis_errors.ResponseError:
+        except redis_errors.ResponseError as fault:
+            if isinstance(fault, redis_errors.ReadOnlyError):  # it is the primary no longer: ask again who is
+                await self.aclose()
             raise
         except BaseException:
             await self.aclose()
