@@ -1,61 +1,21 @@
 import type { Socket } from "socket.io-client";
 import * as Y from "yjs";
-import { AwarenessLink, type AwarenessLike } from "./awareness.js";
+import { AwarenessLink } from "./awareness.js";
 import { Emitter } from "./emitter.js";
+import type { ProviderEvents, Refusal, Status } from "./events.js";
+import { Line, type Ear } from "./line.js";
 import { missing } from "./missing.js";
+import type { Options } from "./options.js";
 import { Outbox } from "./outbox.js";
 import { Parts } from "./parts.js";
+import { Pause } from "./pause.js";
+import { StoredEpoch } from "./stored.js";
 import * as wire from "./wire.js";
 
-/** After that an answer is given up, and asked for again: doing the same twice does no harm. */
-const ANSWER_MS = 20_000;
 /** Between two updates of this document; the server takes 50 a second of a socket. */
 const UPDATE_EVERY_MS = 25;
-const RETRY_MS = 250;
-const RETRY_MAX_MS = 10_000;
 /** Updates that are kept while the answer to a join is awaited; with more of them it is asked for again. */
 const EARLY_MAX = 10_000;
-/** Where the persistence keeps which history its content belongs to. */
-const EPOCH_KEY = "roomlog:epoch";
-
-export type Status = "offline" | "saving" | "synced" | "refused";
-
-/** Why the server does not take the edits: its code ("readonly", "too_large", "denied", "epoch", …) and its words. */
-export interface Refusal {
-  reason: string;
-  message: string;
-}
-
-/** The server's document has another history than ours: nothing was merged. The app may offer `mine` as a copy. */
-export interface EpochChange {
-  mine: Y.Doc;
-  theirs: Y.Doc;
-  epoch: string;
-}
-
-export type ProviderEvents = {
-  status: { status: Status; refusal: Refusal | null };
-  epoch: EpochChange;
-};
-
-/** What is used of y-indexeddb's `IndexeddbPersistence`. */
-export interface Persistence {
-  whenSynced: Promise<unknown>;
-  get(key: string): Promise<unknown>;
-  set(key: string, value: string): Promise<unknown>;
-}
-
-/** epoch: the history that `doc` belongs to, when the app knows it and no persistence does. */
-export interface Options {
-  user?: { id: string; name?: string; color?: string };
-  awareness?: AwarenessLike;
-  persistence?: Persistence;
-  epoch?: string;
-}
-
-/** As socket.io-client has it: what a server sends has no type. */
-type Listener = (message: any, position?: string) => void;
-
 /**
  * Keeps a Yjs document and a Roomlog document the same, over a socket that the app owns and shares between documents.
  * Nothing happens before `connect`. An edit is kept until the server has said that it is in its log.
@@ -72,11 +32,13 @@ export class RoomlogProvider extends Emitter<ProviderEvents> {
   /** Whether the server takes our edits. */
   write = true;
 
-  readonly #socket: Socket;
+  readonly #line: Line;
   readonly #options: Options;
+  readonly #stored: StoredEpoch;
   readonly #awareness: AwarenessLink | null;
   readonly #outbox = new Outbox();
   readonly #parts = new Parts();
+  readonly #pause = new Pause();
   #loaded: () => void = () => undefined;
   #phase: "loading" | "idle" | "joining" | "joined" | "ended" = "loading";
   /** Answers to what was asked in an earlier turn come too late. */
@@ -87,17 +49,16 @@ export class RoomlogProvider extends Emitter<ProviderEvents> {
   /** Something was too large, and all was compared for that. */
   #compared = false;
   #refusal: Refusal | null = null;
-  #tries = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
   #told = "";
 
   /** documentId: `note:{id}`. */
   constructor(socket: Socket, documentId: string, doc: Y.Doc, options: Options = {}) {
     super();
-    this.#socket = socket;
     this.documentId = documentId.replace(/^note_/, "note:");
     this.doc = doc;
     this.#options = options;
+    this.#stored = new StoredEpoch(options.persistence);
+    this.#line = new Line(socket, this.documentId, options.user?.id, this.#ear());
     this.epoch = options.epoch ?? null;
     this.whenLoaded = new Promise((resolve) => (this.#loaded = resolve));
     this.#awareness = options.awareness ? new AwarenessLink(socket, this.documentId, options.awareness) : null;
@@ -116,8 +77,7 @@ export class RoomlogProvider extends Emitter<ProviderEvents> {
   connect(): this {
     this.doc.on("update", this.#edited);
     this.doc.on("destroy", this.#destroy);
-    this.#socket.on("connect", this.#join).on("disconnect", this.#lost);
-    for (const [event, listener] of this.#listeners) this.#socket.on(event, listener);
+    this.#line.listen();
     this.#awareness?.start();
     void this.#load();
     return this;
@@ -133,13 +93,12 @@ export class RoomlogProvider extends Emitter<ProviderEvents> {
   destroy(): void {
     if (this.#phase === "joined") this.#flush();
     this.#awareness?.destroy();
-    if (this.#phase === "joined") this.#socket.emit(wire.LEAVE, this.#body({}));
+    if (this.#phase === "joined") this.#line.say(wire.LEAVE, {});
     this.#lost();
     this.#phase = "ended";
     this.doc.off("update", this.#edited);
     this.doc.off("destroy", this.#destroy);
-    this.#socket.off("connect", this.#join).off("disconnect", this.#lost);
-    for (const [event, listener] of this.#listeners) this.#socket.off(event, listener);
+    this.#line.close();
   }
 
   #destroy = (): void => this.destroy();
@@ -150,16 +109,14 @@ export class RoomlogProvider extends Emitter<ProviderEvents> {
     while (this.write && this.#refusal === null) {
       const update = this.#outbox.take();
       if (update === null) return;
-      this.#socket.emit(wire.UPDATE, this.#body({ update, epoch: this.epoch }));
+      this.#line.say(wire.UPDATE, { update, epoch: this.epoch });
       this.#outbox.saved();
     }
   }
 
   async #load(): Promise<void> {
-    const persistence = this.#options.persistence;
-    await persistence?.whenSynced;
-    const stored = await persistence?.get(EPOCH_KEY);
-    if (typeof stored === "string") this.epoch = stored;
+    const stored = await this.#stored.load();
+    if (stored !== null) this.epoch = stored;
     if (this.#phase !== "loading") return;
     this.#phase = "idle";
     this.#loaded();
@@ -167,20 +124,20 @@ export class RoomlogProvider extends Emitter<ProviderEvents> {
   }
 
   #join = (): void => {
-    if (this.#phase !== "idle" || !this.#socket.connected) return;
+    if (this.#phase !== "idle" || !this.#line.connected) return;
     this.#phase = "joining";
     this.#early = [];
     this.#joining(++this.#turn).catch((fault: unknown) => this.#refuse("invalid", String(fault)));
   };
 
   async #joining(turn: number): Promise<void> {
-    const answer = await this.#ask<wire.Joined>(wire.JOIN, this.#request());
+    const answer = await this.#line.ask<wire.Joined>(wire.JOIN, this.#request());
     if (turn !== this.#turn) return;
     const refused = wire.refusal(answer);
     if (refused !== null) return this.#refused(refused);
     if (answer.mode === "epoch") return this.#otherEpoch();
     const update = answer.update ? wire.bytes(answer.update) : await this.#parts.whole(answer.id ?? "");
-    if (!this.#parted) await this.#options.persistence?.set(EPOCH_KEY, answer.epoch);
+    if (!this.#parted) await this.#stored.keep(answer.epoch);
     if (turn !== this.#turn) return;
     if (this.#parted) this.#handOver(answer.epoch, update);
     else this.#joined(answer, update);
@@ -205,7 +162,7 @@ export class RoomlogProvider extends Emitter<ProviderEvents> {
       this.#outbox.replace(missing(this.doc, wire.bytes(answer.state_vector), update));
     }
     this.#phase = "joined";
-    this.#tries = 0;
+    this.#pause.worked();
     for (const [early, position] of this.#early.splice(0)) this.#apply(early, position);
     this.#awareness?.joined();
     this.#send();
@@ -228,7 +185,7 @@ export class RoomlogProvider extends Emitter<ProviderEvents> {
     const theirs = new Y.Doc({ gc: this.doc.gc });
     Y.applyUpdate(theirs, update, this);
     this.#phase = "ended";
-    this.#socket.emit(wire.LEAVE, this.#body({}));
+    this.#line.say(wire.LEAVE, {});
     this.emit("epoch", { mine: this.doc, theirs, epoch });
   }
 
@@ -241,7 +198,7 @@ export class RoomlogProvider extends Emitter<ProviderEvents> {
   };
 
   #send = (): void => {
-    if (this.#phase !== "joined" || this.#timer !== undefined) return;
+    if (this.#phase !== "joined" || this.#pause.running) return;
     if (!this.write && !this.#outbox.empty) this.#refuse("readonly", "you may read this document, not change it");
     const update = this.#refusal === null ? this.#outbox.take() : null;
     if (update !== null) void this.#sending(update, this.#turn);
@@ -249,7 +206,7 @@ export class RoomlogProvider extends Emitter<ProviderEvents> {
   };
 
   async #sending(update: Uint8Array, turn: number): Promise<void> {
-    const answer = await this.#ask<wire.Saved>(wire.UPDATE, { update, epoch: this.epoch });
+    const answer = await this.#line.ask<wire.Saved>(wire.UPDATE, { update, epoch: this.epoch });
     if (turn !== this.#turn) return;
     const refused = wire.refusal(answer);
     if (refused !== null) return this.#refused(refused);
@@ -259,8 +216,8 @@ export class RoomlogProvider extends Emitter<ProviderEvents> {
     }
     this.#outbox.saved();
     this.#compared = false;
-    this.#tries = 0;
-    this.#after(UPDATE_EVERY_MS, this.#send);
+    this.#pause.worked();
+    this.#pause.before(UPDATE_EVERY_MS, this.#send);
     this.#tell();
   }
 
@@ -291,17 +248,8 @@ export class RoomlogProvider extends Emitter<ProviderEvents> {
   /** The same again, later each time. */
   #again({ retry_after = 0 }: wire.Refused): void {
     if (this.#phase === "joining") this.#phase = "idle";
-    const wait = Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** this.#tries++) * (0.5 + Math.random() / 2);
-    this.#after(Math.max(wait, retry_after * 1000), this.#phase === "joined" ? this.#send : this.#join);
+    this.#pause.longer(retry_after * 1000, this.#phase === "joined" ? this.#send : this.#join);
     this.#tell();
-  }
-
-  #after(wait: number, next: () => void): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      next();
-    }, wait);
   }
 
   #refuse(reason: string, message: string): void {
@@ -318,26 +266,22 @@ export class RoomlogProvider extends Emitter<ProviderEvents> {
 
   #idle(): void {
     this.#turn += 1;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#pause.cancel();
     this.#parts.clear();
     this.#outbox.again();
     this.#awareness?.lost();
     if (this.#phase !== "ended" && this.#phase !== "loading") this.#phase = "idle";
   }
 
-  /** Events of the server about this document; those about others are not for us. */
-  readonly #listeners: [string, Listener][] = [
-    [wire.PART, this.#mine((part: wire.Part) => this.#parts.take(part))],
-    [wire.UPDATE, this.#mine((message: { update: wire.WireBytes }, position) => this.#live(message.update, position))],
-    [wire.EPOCH, this.#mine(({ epoch }: { epoch: string }) => epoch === this.epoch || this.retry())],
-    [wire.CLOSED, this.#mine(({ reason }: { reason: string }) => this.#closed(reason))],
-    [wire.RESET, ({ rooms }: { rooms: string[] }): void => this.#reset(rooms)],
-  ];
-
-  #mine<Message>(listener: (message: Message, position?: string) => unknown): Listener {
-    return (message: Message & { document_id: string }, position?: string): void => {
-      if (message.document_id === this.documentId) listener(message, position);
+  #ear(): Ear {
+    return {
+      linked: () => this.#join(),
+      lost: () => this.#lost(),
+      part: (part) => this.#parts.take(part),
+      update: (update, position) => this.#live(update, position),
+      epoch: (epoch) => epoch === this.epoch || this.retry(),
+      closed: (reason) => this.#closed(reason),
+      reset: () => this.#reset(),
     };
   }
 
@@ -352,21 +296,8 @@ export class RoomlogProvider extends Emitter<ProviderEvents> {
   }
 
   /** The log cannot say what was missed; a join that is under way was asked for after that. */
-  #reset(rooms: string[]): void {
-    if (this.#phase === "joined" && rooms.includes(`doc_${this.documentId}`)) this.retry();
-  }
-
-  #body(more: object): object {
-    return { document_id: this.documentId, user_id: this.#options.user?.id, ...more };
-  }
-
-  /** Without an answer in time, and when the link is lost, the answer is a refusal. */
-  async #ask<Answer>(event: string, more: object): Promise<Answer> {
-    try {
-      return (await this.#socket.timeout(ANSWER_MS).emitWithAck(event, this.#body(more))) as Answer;
-    } catch {
-      return { error: "silent" } as Answer;
-    }
+  #reset(): void {
+    if (this.#phase === "joined") this.retry();
   }
 
   #tell(): void {
