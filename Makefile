@@ -7,7 +7,7 @@ PIP := $(PY) -m pip --quiet --disable-pip-version-check
 STAMPS := $(VENV)/stamps
 export PORT
 
-.PHONY: setup run test check demo bench lock clean
+.PHONY: setup run test check demo bench bench-documents lock clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMPS)/run
@@ -24,6 +24,10 @@ test: $(STAMPS)/run $(STAMPS)/test $(STAMPS)/node $(STAMPS)/provider
 # `make bench` measures everything (about 20 minutes), `make bench QUICK=1` the chief cases once; ARGS="--help" tells more.
 bench: $(STAMPS)/run $(STAMPS)/bench
 	@exec $(PY) -m bench $(if $(QUICK),--quick) $(ARGS)
+
+# Documents beside their peers, into .bench/ (about 2 minutes); ARGS="--out docs/benchmarks" keeps them.
+bench-documents: $(STAMPS)/run $(STAMPS)/bench
+	@exec $(PY) -m bench.documents $(ARGS)
 
 # The provider's types are checked where it is built.
 check: $(STAMPS)/run $(STAMPS)/test $(STAMPS)/provider

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,11 @@ class RemoteError(Exception):
 
 
 class Remote:
-    """A child process `python -m module`, as its parent sees it."""
+    """A child process `python -m module`, or `command`, as its parent sees it."""
 
-    def __init__(self, module: str, env: Mapping[str, str]) -> None:
+    def __init__(self, module: str, env: Mapping[str, str], command: Sequence[str] = ()) -> None:
         self._module = module
+        self._command = command or (sys.executable, "-m", module)
         self._env = env
         self._process: asyncio.subprocess.Process | None = None
 
@@ -37,9 +38,7 @@ class Remote:
     async def start(self) -> None:
         """Start it; it takes requests as soon as it runs."""
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            self._module,
+            *self._command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, **self._env},

@@ -23,8 +23,19 @@ PACKAGES = (
     "python-socketio",
     "python-engineio",
     "picows",
+    "pycrdt",
 )
-NODE_PACKAGES = ("socket.io", "@socket.io/redis-streams-adapter", "ioredis", "redis")
+NODE_PACKAGES = (
+    "socket.io",
+    "@socket.io/redis-streams-adapter",
+    "ioredis",
+    "redis",
+    "@hocuspocus/server",
+    "@hocuspocus/provider",
+    "@y/websocket-server",
+    "y-websocket",
+    "yjs",
+)
 
 
 def machine() -> dict[str, str]:
@@ -48,7 +59,7 @@ def _processor() -> str:
 def versions(postgres: Postgres) -> dict[str, str]:
     """What is measured: our revision, and the packages of both worlds."""
     found = {"Roomlog": _revision(), "Python": platform.python_version()}
-    found |= {name: metadata.version(name) for name in PACKAGES}
+    found |= {name: version for name in PACKAGES if (version := _version(name))}
     found["Valkey"] = _said_by(valkey_binary(), "--version").partition("v=")[2].partition(" ")[0]
     found["PostgreSQL"] = postgres.version()
     found["Node"] = _said_by(node_binary(), "--version")
@@ -58,6 +69,14 @@ def versions(postgres: Postgres) -> dict[str, str]:
         if package.exists():
             found[f"{name} (Node)"] = json.loads(package.read_text())["version"]
     return found
+
+
+def _version(package: str) -> str:
+    """Of an installed package; "" when it is not: not every benchmark needs all."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _revision() -> str:

@@ -41,15 +41,15 @@ class Results:
     def write(self, path: Path) -> None:
         """Keep everything as JSON."""
         body = {**self.about, "runs": [asdict(run) for run in self.runs]}
-        path.write_text(json.dumps(_plain(body), indent=1) + "\n")
+        path.write_text(json.dumps(plain(body), indent=1) + "\n")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Rounded to what was measured, and without NaN, which JSON has not."""
     if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
+        return {name: plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     if isinstance(value, float):
         return None if math.isnan(value) else float(f"{value:.6g}")
     return value
