@@ -28,6 +28,7 @@ class Feed:
     rooms: room -> position after which the room belongs to the reader.
     after: nothing at or below it is handed out: the reader had it before (a resumed session's last position).
     cut: while not live: everything in the rooms at or below it has been handed out.
+    slow: not live because its sink was full.
     live: entries are handed over by the tail as they come. Otherwise `Hub.catch_up` feeds it from the log.
     """
 
@@ -41,6 +42,7 @@ class Feed:
         "rooms",
         "sid",
         "sink",
+        "slow",
         "spared",
         "starts",
         "user",
@@ -60,6 +62,7 @@ class Feed:
         self.after = cut
         self.cut = cut
         self.live = False
+        self.slow = False
         self.closed = False
         self.on_behind: Callable[[], object] = lambda: None
         """Called when the hub takes the feed out of live mode: its owner has to see to `Hub.catch_up`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from engineio.packet import Packet
+
 _FINAL_TEXT = b"\x81"
 _FINAL_BINARY = b"\x82"
 
@@ -13,6 +15,12 @@ def text_frame(payload: bytes) -> bytes:
 
 def binary_frame(payload: bytes) -> bytes:
     return _FINAL_BINARY + _length(len(payload)) + payload
+
+
+def frame_of(packet: Packet) -> bytes:
+    """An Engine.IO packet as a frame."""
+    encoded = packet.encode()
+    return binary_frame(encoded) if isinstance(encoded, bytes) else text_frame(encoded.encode())
 
 
 def _length(size: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -136,6 +137,11 @@ B = TypeVar("B", bound=BaseModel)
 
 
 async def read_body(request: Request, kind: type[B]) -> B:
+    """The JSON body, as `read_json` reads it. Raises as it does."""
+    return parse(kind, await read_json(request))
+
+
+async def read_json(request: Request) -> Any:
     """The JSON body, each NUL in it read as U+FFFD, as it will be stored: what is shown at once is what is read later.
 
     Raises BadPayload, and ApiError 413 above the size limit, before it is read whole.
@@ -154,7 +160,7 @@ async def read_body(request: Request, kind: type[B]) -> B:
         raise BadPayload(f"the body is not JSON: {fault.msg}") from fault
     if not _can_be_sent_on(value):
         raise BadPayload("the body is nested too deep")
-    return parse(kind, value)
+    return value
 
 
 def _can_be_sent_on(value: Any) -> bool:
@@ -184,6 +190,11 @@ def once_in(request: Request, scope: str, asked: BaseModel | None = None) -> Onc
     ttl_s = node_of(request).settings.idempotency_ttl_s
     digest = blake2b(asked.model_dump_json().encode(), digest_size=12).hexdigest() if asked is not None else ""
     return Once(scope, key, ttl_s, digest)
+
+
+def numbered(once: Once | None, number: int) -> Once | None:
+    """The key of one event of a request that has several: the request's, with the event's place in it."""
+    return replace(once, key=f"{once.key}#{number}") if once is not None else None
 
 
 def ack_of(request: Request) -> str:

@@ -129,6 +129,7 @@ class Hub:
             feed.sink.write(entry)
         if feed.sink.is_full():
             feed.live = False
+            feed.slow = True
             feed.cut = entry.position
             metrics.SLOW.inc()
             feed.on_behind()
@@ -163,6 +164,7 @@ class Hub:
             feed.starts.clear()
             feed.had.clear()
             feed.live = not feed.closed
+            feed.slow = False
         else:
             await self._feed_page(feed, until)
 
@@ -172,6 +174,7 @@ class Hub:
         return owed and not feed.skips(entry) and not feed.has_had(entry)
 
     async def _feed_page(self, feed: Feed, until: Position) -> None:
+        """Hand out the next page, or as much of it as the reader has room for: the rest is read again then."""
         starts = {room: start for room in feed.rooms if (start := feed.start_of(room)) < until}
         page = await self.history.page(starts, until, spared=feed.spared)
         if isinstance(page, Gap):
@@ -181,13 +184,17 @@ class Hub:
             await asyncio.sleep(0)
 
     def _hand_out(self, feed: Feed, starts: Mapping[str, Position], page: Page) -> None:
-        events = self._owed(feed, starts, page)
-        for entry in events:
+        upto, handed = page.upto, []
+        for entry in self._owed(feed, starts, page):
             feed.sink.write(entry)
-        metrics.REPLAYED.inc(len(events))
-        metrics.REPLAYED_BYTES.inc(sum(sizes_of(events)))
-        feed.cut = max(feed.cut, page.upto)
-        moved = {room: max(start, page.upto) for room, start in feed.starts.items() if room in starts}
+            handed.append(entry)
+            if feed.sink.is_full():
+                upto = entry.position
+                break
+        metrics.REPLAYED.inc(len(handed))
+        metrics.REPLAYED_BYTES.inc(sum(sizes_of(handed)))
+        feed.cut = max(feed.cut, upto)
+        moved = {room: max(start, upto) for room, start in feed.starts.items() if room in starts}
         feed.starts = {room: start for room, start in (feed.starts | moved).items() if start < feed.cut}
         feed.had = {room: had for room, had in feed.had.items() if room in feed.starts}
 

@@ -14,6 +14,12 @@ RESUMES = Counter("roomlog_resumes_total", "Clients that came back, by outcome."
 WAITING = Gauge("roomlog_waiting_clients", "Clients that wait to be let in.")
 REPAIRS = Counter("roomlog_tail_repairs_total", "Times the tail fell behind the shard's log.")
 SLOW = Counter("roomlog_slow_sockets_total", "Times a socket left live mode because it reads too slowly.")
+SLOW_NOW = Gauge("roomlog_slow_sessions", "Sessions that are fed from the log because they read too slowly.")
+SEND_WAITING = Gauge(
+    "roomlog_send_waiting_bytes",
+    "Bytes that wait for all sessions, in their send queues and in their WebSockets' write buffers.",
+    ["where"],
+)
 REFUSED = Counter("roomlog_auth_failures_total", "Connections and requests refused for their token.", ["where"])
 BAD_INPUT = Counter("roomlog_bad_packets_total", "Client packets refused as malformed.")
 COMPLETIONS = Counter("roomlog_completions_total", "Completions that ended, by how.", ["outcome"])

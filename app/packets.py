@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 from engineio import packet as eio_packet
 
-from app.frames import binary_frame, text_frame
+from app.frames import frame_of, text_frame
 from streams.entry import Entry
 
 PLACEHOLDER = b'{"_placeholder":true,"num":0}'
@@ -71,12 +71,6 @@ def with_numbers(data: bytes, binary: bytes) -> bytes:
 def with_base64(data: bytes, binary: bytes) -> bytes:
     """The JSON with the attachment as base64 text, for readers that only know JSON."""
     return data.replace(PLACEHOLDER, b'"' + base64.b64encode(binary) + b'"', 1) if binary else data
-
-
-def frame_of(packet: eio_packet.Packet) -> bytes:
-    """The packet as a WebSocket frame."""
-    encoded = packet.encode()
-    return binary_frame(encoded) if isinstance(encoded, bytes) else text_frame(encoded.encode())
 
 
 def put(socket: Any, packets: Packets) -> None:

@@ -154,7 +154,24 @@ class RoomEvent(BaseModel):
     durable: bool = True
 
 
+BATCH_EVENTS = 500
+"""Events of one request: what a producer gathers in a moment, and a few batches of the log's."""
+
+
 M = TypeVar("M", bound=BaseModel)
+
+
+def parse_batch(kind: type[M], payload: list[object]) -> list[M]:
+    """Read several payloads. Raises BadPayload, which says which of them it is, when any is malformed."""
+    if not 1 <= len(payload) <= BATCH_EVENTS:
+        raise BadPayload(f"a list may have 1 to {BATCH_EVENTS} events")
+    found = []
+    for number, one in enumerate(payload):
+        try:
+            found.append(parse(kind, one))
+        except BadPayload as fault:
+            raise BadPayload(f"event {number}: {fault}") from fault
+    return found
 
 
 def parse(kind: type[M], payload: object) -> M:

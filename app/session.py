@@ -53,7 +53,8 @@ class Session:
         self.pooled = Pooled(sid, identity.user_id, self.connection)
         self.present = Present(self.connection, identity.user_id, identity.name)
         self.editor = Present(self.connection, identity.user_id, identity.name, sid)
-        self.feed = Feed(SocketSink(socket, framer, bool(pid), marks), sid, cut, f"user:{identity.user_id}")
+        self._sink = SocketSink(socket, framer, bool(pid), marks)
+        self.feed = Feed(self._sink, sid, cut, f"user:{identity.user_id}")
         self.viewed: set[str] = set()
         self.rejoined: set[str] = set()
         self.welcomed = False
@@ -67,6 +68,11 @@ class Session:
     @property
     def user_id(self) -> str:
         return self.identity.user_id
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Bytes for this client in its send queue, and in its WebSocket's write buffer."""
+        return self._sink.waiting
 
     def note_order(self, room: str) -> None:
         """An order concerned the session and a room: while it is let in, the order decides."""

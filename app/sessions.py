@@ -128,6 +128,14 @@ class NodeSessions:
         session.feed.closed = True
         self._spawn(_close(session))
 
+    def measure(self) -> None:
+        """Set the gauges of what all sessions together wait for."""
+        feeds = [session.feed for session in self.by_sid.values()]
+        waiting = [session.waiting for session in self.by_sid.values()]
+        metrics.SLOW_NOW.set(sum(feed.slow for feed in feeds))
+        metrics.SEND_WAITING.labels("queue").set(sum(queued for queued, _written in waiting))
+        metrics.SEND_WAITING.labels("buffer").set(sum(written for _queued, written in waiting))
+
     # rooms
 
     async def join(self, session: Session, room: str, after: Position | None = None) -> Position:

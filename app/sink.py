@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from app.engine import Wire
 from app.packets import Framer, put
+from app.sendqueue import SendQueue
 from streams.entry import Entry
 
 WAIT_S = 1.0
@@ -26,43 +26,44 @@ class Marks:
 
 
 class SocketSink:
-    """Writes frames straight to the socket's WebSocket where nothing is before them, else to its send queue.
+    """Writes finished frames straight to the socket's WebSocket where nothing is before them and it has room for them.
 
-    The queue is for every other case: polling, a server without `app.wire`, an upgrade, packets on their way.
+    All else takes the send queue: polling, a server without `app.wire`, an upgrade, a socket that is full.
     """
 
     def __init__(self, socket: Any, framer: Framer, with_positions: bool, marks: Marks) -> None:
         self._socket = socket
+        self._queue: SendQueue = socket.queue
         self._framer = framer
         self._with_positions = with_positions
         self._marks = marks
 
     def write(self, entry: Entry) -> None:
-        wire = self._wire()
-        if wire is not None and self._socket.queue.is_idle():
-            wire.write(self._framer.frame(entry, self._with_positions))
+        if self._queue.takes_frames():
+            self._queue.write(self._framer.frame(entry, self._with_positions))
         else:
             put(self._socket, self._framer.packets(entry, self._with_positions))
 
     def is_full(self) -> bool:
-        queue, wire = self._socket.queue, self._wire()
-        if queue.qsize() >= self._marks.packets or queue.size >= self._marks.queued_bytes:
+        queue, marks = self._queue, self._marks
+        if queue.qsize() >= marks.packets or queue.size >= marks.queued_bytes:
             return True
-        return wire is not None and wire.is_full()
+        return queue.wire is not None and queue.wire.is_full()
 
     async def drained(self) -> None:
-        queue = self._socket.queue
+        queue, marks = self._queue, self._marks
         while True:
             if self._socket.closed:
                 raise ConnectionError("the socket is closed")
-            wire = self._wire()
-            if wire is not None and wire.is_full():
-                await wire.drained()
-            elif queue.qsize() > self._marks.packets // 2 or queue.size > self._marks.queued_bytes // 2:
-                await queue.taken(WAIT_S)
+            if queue.wire is not None and queue.wire.is_full():
+                await queue.wire.drained()
+            elif queue.qsize() > marks.packets // 2 or queue.size > marks.queued_bytes // 2:
+                await queue.changed(WAIT_S)
             else:
                 return
 
-    def _wire(self) -> Wire | None:
-        """The socket's WebSocket, once it is the transport."""
-        return getattr(self._socket, "wire", None) if self._socket.upgraded else None
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Bytes in the send queue, and in the WebSocket's write buffer."""
+        wire = self._queue.wire
+        return self._queue.size, wire.waiting() if wire is not None else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Awaitable
 from dataclasses import asdict
 from typing import Any
 
@@ -10,12 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.auth import Identity
+from app.batches import append_all, positions, read_events
 from app.emitter import Target
 from app.http import ApiError, Json, acknowledge, identify, node_of, number, once_of, read_body
 from app.node import Node
 from app.payloads import BadPayload, ChatUpdate, MessageContent, MessageEvent, NewChat
 from archive.events import effect
 from archive.shapes import BadShape
+from streams.append import Appended, Once
 
 
 async def create(request: Request) -> Response:
@@ -91,19 +94,26 @@ async def delete(request: Request) -> Response:
 
 
 async def emit(request: Request) -> Response:
-    """Emit an event of a message; answers its position when the log (or, with ack=sql, the database) has it.
+    """Emit an event of a message, or a list of events; answers positions when the log (with ack=sql: SQL) has them.
 
     For the chat's owner, admins and services."""
     node, identity = node_of(request), await identify(request)
-    body = await read_body(request, MessageEvent)
+    body = await read_events(request, MessageEvent)
     chat_id = request.path_params["chat_id"]
     owner = await node.access.chat_to_emit(identity, chat_id)
     if owner is None:
         raise unknown_chat(chat_id)
-    once = once_of(request, identity)
-    appended = await node.emitter.emit(_target(request, owner), body.type, body.data, once)
-    await acknowledge(request, f"user:{owner}", appended)
-    return Json({"position": str(appended.position) if appended else None})
+    target, once = _target(request, owner), once_of(request, identity)
+
+    def append(event: MessageEvent, key: Once | None) -> Awaitable[Appended | None]:
+        return node.emitter.emit(target, event.type, event.data, key)
+
+    several = isinstance(body, list)
+    places = await append_all(body, once, append) if isinstance(body, list) else [await append(body, once)]
+    last = max((place for place in places if place is not None), key=lambda place: place.position, default=None)
+    await acknowledge(request, f"user:{owner}", last)
+    found = positions(places)
+    return Json({"positions": found} if several else {"position": found[0]})
 
 
 async def replace(request: Request) -> Response:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from app.auth import Identity
+from app.batches import append_all, positions, read_events
 from app.follow import Follower, Followers
-from app.http import ApiError, Json, identify, node_of, number, once_of, read_body
+from app.http import ApiError, Json, identify, node_of, number, once_of
 from app.manager import ROOM_KINDS
 from app.node import Node
 from app.packets import with_base64
 from app.payloads import BadPayload, RoomEvent, parse_position
+from streams.append import Appended, Once
 from streams.entry import Entry, Position
 from streams.replay import Gap
 
@@ -107,14 +108,18 @@ def _event(entry: Entry) -> bytes:
 
 
 async def publish(request: Request) -> Response:
-    """Publish an event to a room, durable or not. For services and admins."""
+    """Publish an event, or a list of events, to a room, durable or not. For services and admins."""
     node, identity = node_of(request), await identify(request)
     if not identity.may_serve:
         raise ApiError(403, "forbidden", "only services may publish")
     room: str = request.path_params["room"]
     if not room.startswith(ROOM_KINDS) or room.endswith(":"):
         raise BadPayload(f"room: one of {', '.join(kind + '{id}' for kind in ROOM_KINDS)}")
-    body = await read_body(request, RoomEvent)
-    appended = await node.emitter.publish(room, body.event, body.data, body.durable, once_of(request, identity))
-    answer: dict[str, Any] = {"position": str(appended.position) if appended else None}
-    return Json(answer)
+    body, once = await read_events(request, RoomEvent), once_of(request, identity)
+
+    def append(event: RoomEvent, key: Once | None) -> Awaitable[Appended | None]:
+        return node.emitter.publish(room, event.event, event.data, event.durable, key)
+
+    if isinstance(body, list):
+        return Json({"positions": positions(await append_all(body, once, append))})
+    return Json({"position": positions([await append(body, once)])[0]})

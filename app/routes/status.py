@@ -23,8 +23,9 @@ async def readyz(request: Request) -> Response:
     return Json(body, 503 if reasons else 200)
 
 
-async def metrics(_request: Request) -> Response:
+async def metrics(request: Request) -> Response:
     """Metrics in Prometheus' text format."""
+    node_of(request).sessions.measure()
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

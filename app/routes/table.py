@@ -29,6 +29,7 @@ from app.channel_payloads import (
 from app.completions.request import Completed, CompletionRequest
 from app.http import ApiError, Json, ack_of
 from app.payloads import (
+    BATCH_EVENTS,
     AccessGrants,
     ChatUpdate,
     MessageContent,
@@ -68,7 +69,7 @@ NAME_LENGTH = 512
 class Operation:
     """method, path: as Starlette has them. body: model of the JSON body. query: names of query parameters.
 
-    open: needs no token. answers: statuses besides 200 and their meaning.
+    several: the body may also be a list of them. open: needs no token. answers: statuses besides 200 and their meaning.
     """
 
     method: str
@@ -79,6 +80,7 @@ class Operation:
     headers: tuple[str, ...] = ()
     open: bool = False
     answers: tuple[tuple[int, str], ...] = ()
+    several: bool = False
 
 
 _WRITE = ((404, "No such chat for you"), (429, "The room is full; retry"), (503, "The log does not answer; retry"))
@@ -160,7 +162,7 @@ OPERATIONS = (
     Operation("DELETE", "/api/v1/chats/{chat_id}", chats.delete, None, _ACK, answers=_FOLD),
     Operation("GET", "/api/v1/chats/{chat_id}/access", chat_access.read, answers=_WRITE[:1]),
     Operation("POST", "/api/v1/chats/{chat_id}/access", chat_access.replace, AccessGrants, _ACK, answers=_FOLD),
-    Operation("POST", _EVENT, chats.emit, MessageEvent, ("ack",), ("Idempotency-Key",), answers=_FOLD),
+    Operation("POST", _EVENT, chats.emit, MessageEvent, ("ack",), ("Idempotency-Key",), answers=_FOLD, several=True),
     Operation(
         "POST",
         "/api/v1/chats/{chat_id}/messages/{message_id}",
@@ -175,7 +177,14 @@ OPERATIONS = (
         "GET", "/api/v1/rooms/{room}/events/stream", rooms.stream, None, ("after",), ("Last-Event-ID",), False, _GONE
     ),
     Operation(
-        "POST", "/api/v1/rooms/{room}/events", rooms.publish, RoomEvent, (), ("Idempotency-Key",), answers=_WRITE[1:]
+        "POST",
+        "/api/v1/rooms/{room}/events",
+        rooms.publish,
+        RoomEvent,
+        (),
+        ("Idempotency-Key",),
+        answers=_WRITE[1:],
+        several=True,
     ),
     Operation("GET", "/api/v1/auths/", users.current),
     Operation("POST", "/api/v1/auths/signout", users.sign_out, answers=_DOWN),
@@ -244,7 +253,9 @@ def _describe(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
         name = operation.body.__name__
         schema = operation.body.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs", {}) | {name: schema}
-        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+        one: dict[str, Any] = {"$ref": f"#/components/schemas/{name}"}
+        many = {"type": "array", "items": one, "minItems": 1, "maxItems": BATCH_EVENTS}
+        content = {"application/json": {"schema": {"oneOf": [one, many]} if operation.several else one}}
         described["requestBody"] = {"required": True, "content": content}
     return described
 

@@ -294,6 +294,8 @@ PRODUCER_FUNCTIONS = (
     _shown(PRODUCER, "list_task_ids_by_item_id", _TASKS),
 )
 
+_LISTS = _ROUTES + "test_a_list_of_events_is_appended_in_order_and_again_with_its_key_only_what_is_missing"
+
 ROUTES = (
     _shown(ROUTE, "/openapi.json", _OPENAPI + "test_the_node_serves_the_document_of_every_route_to_anybody"),
     _shown(ROUTE, "POST /api/v1/chats/new", _NEW_CHAT, _READ_BY_ANY),
@@ -305,6 +307,7 @@ ROUTES = (
         _OWN_WRITES + "test_ack_sql_answers_when_the_row_is_committed",
         "tests/integration/test_http_errors.py::"
         "test_an_idempotency_key_answers_the_first_position_and_refuses_another_body",
+        _LISTS,
     ),
     _shown(
         ROUTE,
@@ -321,6 +324,7 @@ ROUTES = (
         ROUTE,
         "POST /api/v1/rooms/{room}/events",
         _ROUTES + "test_a_service_publishes_to_a_room_through_a_cut_and_what_is_not_durable_is_not_replayed",
+        _LISTS,
     ),
     _shown(ROUTE, "GET /api/v1/channels/", _CHANNEL_EVENTS + "test_last_read_at_counts_what_is_unread"),
     _shown(

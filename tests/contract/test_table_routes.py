@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from app import __version__
+from streams.entry import Position
 from tests.contract.clients import Listener, listening
 from tests.contract.test_chats import calling, two
 from tests.support.nodes import Api, Fleet, eventually, token
@@ -87,6 +88,40 @@ async def test_a_service_publishes_to_a_room_through_a_cut_and_what_is_not_durab
         assert [arguments[1] for _, arguments in page.got if len(arguments) > 1] == positions
         refused = await user.client.post("/api/v1/rooms/user:alice/events", json={"event": "news", "data": {}})
         assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+        await service.aclose()
+
+
+async def test_a_list_of_events_is_appended_in_order_and_again_with_its_key_only_what_is_missing(fleet: Fleet) -> None:
+    async with two(fleet) as (one, other), listening(other.url) as page, calling(one.url, "alice") as (user,):
+        service = Api(one.url, "robot", role="service")
+
+        async def publish(*texts: str, key: str = "k") -> httpx.Response:
+            events: list[Any] = [{"event": "news", "data": text} for text in texts]
+            events.append({"event": "news", "data": "unkept", "durable": False})
+            headers = {"Idempotency-Key": key}
+            return await service.client.post("/api/v1/rooms/user:alice/events", json=events, headers=headers)
+
+        first = (await publish("a", "b", "c")).json()["positions"]
+        assert first[:3] == sorted(first[:3], key=Position.parse)
+        assert first[3] is None
+        assert (await publish("a", "b", "c")).json()["positions"] == first
+        other_body = await publish("a", "other", "c", "d")
+        assert (other_body.status_code, other_body.json()["code"]) == (422, "idempotency_key_reused")
+        assert other_body.json()["detail"].startswith("event 1: ")
+        assert [at is None for at in other_body.json()["positions"]] == [False, True, False, False, True]
+        await eventually(lambda: "d" in page.of("news"))
+        assert [text for text in page.of("news") if text != "unkept"] == ["a", "b", "c", "d"]
+
+        chat = await user.new_chat()
+        events = [{"type": "message", "data": {"content": f"{word} "}} for word in ("one", "two", "three")]
+        path = f"/api/v1/chats/{chat}/messages/m1/event"
+        done = (await user.client.post(path, json=events, params={"ack": "log"})).json()
+        assert len(done["positions"]) == 3
+        await eventually(lambda: page.words == ["one", "two", "three"])
+        for bad in ([], [*events, {"data": 1}], events * 200):
+            refused = await user.client.post(path, json=bad)
+            assert (refused.status_code, refused.json()["code"]) == (400, "bad_request")
+        assert (await user.chat(chat))["chat"]["history"]["messages"]["m1"]["content"] == "one two three "
         await service.aclose()
 
 

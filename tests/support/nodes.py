@@ -30,8 +30,9 @@ from tests.support.valkey import ValkeyServer, free_port
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "a secret of the tests that is long enough"
 DEADLINE_S = 30.0
+FAST = "app.wire:WebSocketProtocol"
 PLAIN = "websockets-sansio"
-WEBSOCKETS = os.environ.get("ROOMLOG_TEST_WEBSOCKETS", "app.wire:WebSocketProtocol")
+WEBSOCKETS = os.environ.get("ROOMLOG_TEST_WEBSOCKETS", FAST)
 """What the tests' nodes serve WebSockets with. PLAIN shows that nothing depends on the fast path."""
 
 
@@ -128,12 +129,16 @@ class Process:
 
 @dataclass
 class Fleet:
-    """Servers of one test and the processes that it starts on them. Settings are environment variables."""
+    """Servers of one test and the processes that it starts on them. Settings are environment variables.
+
+    websockets: what nodes `inside` serve them with.
+    """
 
     redis_url: str
     database_url: str
     key_prefix: str
     processes: list[Process] = field(default_factory=list)
+    websockets: str = WEBSOCKETS
 
     def env(self, **settings: Any) -> dict[str, str]:
         """The environment of a process of this fleet."""
@@ -188,7 +193,7 @@ class Fleet:
         )
         app = create_app(given)
         port = free_port()
-        config = uvicorn.Config(app, port=port, ws=WEBSOCKETS, log_level="warning", timeout_graceful_shutdown=2)
+        config = uvicorn.Config(app, port=port, ws=self.websockets, log_level="warning", timeout_graceful_shutdown=2)
         server = uvicorn.Server(config)
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         serving = asyncio.create_task(server.serve())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,10 +15,12 @@ class Proxy:
     silent: while True nothing is forwarded in either direction, though the links stay up.
     refusing: while True new connections are closed at once.
     rate: bytes a second that a link forwards to the client; None is no limit.
+    buffer_bytes: about what a new link holds of what it cannot forward yet; None: what the kernel likes, megabytes.
     """
 
     def __init__(self, target_port: int) -> None:
         self._target_port = target_port
+        self.buffer_bytes: int | None = None
         self._links: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._accepting: set[asyncio.Task[None]] = set()
@@ -67,7 +70,7 @@ class Proxy:
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
+            far_reader, far_writer = await self._reach()
         except OSError:
             self._links.discard(writer)
             writer.transport.abort()
@@ -77,6 +80,12 @@ class Proxy:
             task = asyncio.create_task(self._pump(source, sink, rate))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        link = socket.create_connection(("127.0.0.1", self._target_port))
+        if self.buffer_bytes is not None:
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.buffer_bytes)
+        return await asyncio.open_connection(sock=link, limit=self.buffer_bytes or 1 << 16)
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, limited: bool) -> None:
         with contextlib.suppress(OSError):
