@@ -114,7 +114,12 @@ class Program:
 
 @pytest.mark.parametrize("transports", TRANSPORTS, ids=lambda names: "+".join(names))
 async def test_the_contract_holds_over_any_transport(fleet: Fleet, transports: list[str]) -> None:
-    async with fleet.inside(echo_words_s=500) as one, fleet.inside() as two, people(Person(), Person("bob")) as pair:
+    soon = {"websocket_server_ping_interval": 1.0}  # a polling client's goodbye waits for the next ping
+    async with (
+        fleet.inside(echo_words_s=500, **soon) as one,
+        fleet.inside(**soon) as two,
+        people(Person(), Person("bob")) as pair,
+    ):
         alice, bob = pair
         await alice.open(one.url, alice.token, transports)
         await bob.open(two.url, bob.token, transports)
