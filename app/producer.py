@@ -119,9 +119,14 @@ to be."""
 
 
 @asynccontextmanager
-async def producer(redis_url: str, key_prefix: str = "rl", *, call_timeout_s: float = 60.0) -> AsyncIterator[Producer]:
-    """A producer for a process that is no node: a script or a job. What it emitted is in the log when it ends."""
-    link = Link(redis_url, Keys(key_prefix))
+async def producer(
+    redis_url: str, key_prefix: str = "rl", *, call_timeout_s: float = 60.0, sentinels: tuple[tuple[str, int], ...] = ()
+) -> AsyncIterator[Producer]:
+    """A producer for a process that is no node: a script or a job. What it emitted is in the log when it ends.
+
+    sentinels: (host, port) of each; the URL's host is what they call the primary.
+    """
+    link = Link(redis_url, Keys(key_prefix), sentinels)
     client = link.client(connections=8)
     appender = Appender(link, room_cap=100_000, log_length=100_000)
     pool = Pool(link.keys, client, ttl_s=30)

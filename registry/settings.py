@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,7 +31,9 @@ class Settings(BaseSettings):
     websocket_sentinel_hosts: str = Field("", description="Old name; wins over REDIS_SENTINEL_HOSTS.")
     redis_sentinel_port: int = Field(26379, ge=1, le=65535, description="Port of the Sentinels.")
     websocket_sentinel_port: int | None = Field(None, ge=1, le=65535, description="Old name of the same.")
-    redis_sentinel_max_retry_count: int = Field(2, ge=0, description="Accepted for Open WebUI's sake.")
+    redis_sentinel_max_retry_count: int = Field(
+        2, ge=0, description="Accepted for Open WebUI's sake; whoever asks tries again until its own deadline."
+    )
     redis_cluster: bool = Field(False, description="Redis Cluster. Not supported yet: true stops the start.")
     websocket_redis_cluster: bool = Field(False, description="Old name of the same.")
     redis_key_prefix: str = Field("rl", pattern=r"^[A-Za-z0-9_.:-]{1,64}$", description="Prefix of every Redis key.")
@@ -92,6 +95,11 @@ class Settings(BaseSettings):
     def _supported(self) -> Settings:
         if self.redis_cluster or self.websocket_redis_cluster:
             raise ValueError("REDIS_CLUSTER: true is not supported; one primary, standalone or by Sentinel, is")
+        if self.sentinels and not (self.log_url and urlsplit(self.log_url).hostname):
+            raise ValueError(
+                "REDIS_URL: with REDIS_SENTINEL_HOSTS, redis://NAME/db is accepted, "
+                "NAME as the Sentinels call the primary"
+            )
         if self.room_keep > self.room_cap:
             raise ValueError(
                 f"ROOM_KEEP: {self.room_keep} is above ROOM_CAP ({self.room_cap}); at most that is accepted"

@@ -87,6 +87,7 @@ class Link:
         sentinel = Sentinel(  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
             list(self._sentinels), socket_timeout=2.0
         )
+        self._clients += sentinel.sentinels
         name = urlsplit(self.url).hostname or "mymaster"
         return sentinel.master_for(name, redis_class=kind, max_connections=connections, **options)
 
