@@ -20,6 +20,7 @@ from app.admission import Admission
 from app.auth import BadToken
 from app.engine import Engine
 from app.gate import Gate
+from app.packet_log import packet_log
 from app.packets import event_packet
 from app.payloads import BadPayload
 from app.session import Session
@@ -61,8 +62,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
             ping_timeout=settings.websocket_server_ping_timeout,
             max_http_buffer_size=settings.max_message_bytes,
             cors_allowed_origins=settings.origins,
-            logger=settings.websocket_server_logging,
-            engineio_logger=settings.websocket_server_engineio_logging,
+            logger=packet_log("socketio", _level(settings.websocket_server_logging)),
+            engineio_logger=packet_log("engineio", _level(settings.websocket_server_engineio_logging)),
         )
         high = settings.marks.written_bytes
         self.eio.marks = (high, high // 4)
@@ -103,6 +104,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
         if socket.closed:
             await self._sessions.gone(admission.session, for_good=False)
             return
+        how = "reconnected" if auth.get("pid") == admission.session.pid is not None else "connected"
+        self.logger.info("session %s of user %s %s", admission.session.sid, admission.session.identity.user_id, how)
         await self._welcome(eio_sid, admission)
 
     async def _welcome(self, eio_sid: str, admission: Admission) -> None:
@@ -126,6 +129,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
         await self._send_packet(eio_sid, self.packet_class(packet.CONNECT, {"sid": sid}, namespace="/"))
 
     async def _refuse(self, eio_sid: str, namespace: str | None, reason: str) -> None:
+        self.logger.info("a client is refused: %s", reason)
         data = {"message": reason}
         await self._send_packet(eio_sid, self.packet_class(packet.CONNECT_ERROR, data=data, namespace=namespace))
 
@@ -149,9 +153,13 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
     async def finish(self, session: Session) -> None:
         """After `disconnect_now`: delete the record, close the link."""
         self.by_connection.pop(session.socket.sid, None)
+        self._tell_end(session, self.reason.SERVER_DISCONNECT)
         await self.manager.disconnect(session.sid, "/")
         await self._sessions.gone(session, for_good=True)
         await session.socket.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
+
+    def _tell_end(self, session: Session, reason: str | None) -> None:
+        self.logger.info("session %s of user %s disconnected: %s", session.sid, session.identity.user_id, reason)
 
     async def disconnect(self, sid: str, namespace: str | None = None, ignore_queue: bool = False) -> None:
         """Disconnect a session for good, on whichever node it is. Raises LogUnavailable."""
@@ -210,6 +218,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
         if socket.closed:
             await self._sessions.gone(session, for_good=False)
             return False
+        self.logger.info("session %s of user %s connected", sid, session.identity.user_id)
         self._go_live(eio_sid, session)
         return True
 
@@ -241,9 +250,14 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
         """The client said goodbye (DISCONNECT packet), or the link ended (`reason` of Engine.IO)."""
         session = self.by_connection.pop(eio_sid, None)
         if session is not None:
+            self._tell_end(session, reason)
             for_good = reason == self.reason.CLIENT_DISCONNECT and not session.socket.closing
             await self._sessions.gone(session, for_good)
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
         self._binary_packet.pop(eio_sid, None)
         if sid is not None:
             await self.manager.disconnect(sid, namespace or "/")
+
+
+def _level(logged: bool) -> int:
+    return logging.INFO if logged else logging.ERROR

@@ -21,7 +21,7 @@ def serve(host: str | None, port: int | None) -> None:
         ws=WEBSOCKETS,
         ws_per_message_deflate=False,  # frames that are made once for a whole room cannot be compressed for each socket
         ws_max_size=settings.max_message_bytes + 1,  # one more than we take, so that the refusal is ours, with a reason
-        log_level=settings.log_level.lower(),
+        log_level="info" if settings.log_level == "DEBUG" else settings.log_level.lower(),  # its DEBUG shows frames
         access_log=False,
         timeout_graceful_shutdown=STOP_S,
     )
