@@ -149,7 +149,9 @@ def create_app(settings: Settings) -> PlainFaults:
     logging.getLogger("roomlog").debug("Using Redis to manage websockets.")
     cors = Middleware(
         CORSMiddleware,
-        allow_origins=["*"] if settings.origins == "*" else list(settings.origins),
+        allow_origins=[] if settings.origins == "*" else list(settings.origins),
+        allow_origin_regex=".*" if settings.origins == "*" else None,
+        allow_credentials=True,  # pages ask with `credentials: include`, though no cookie means anything here
         allow_methods=["*"],
         allow_headers=["*"],
     )

@@ -31,12 +31,12 @@ class Settings(SharedSettings):
     )
 
     enable_websocket_support: bool = Field(True, description="false leaves polling only.")
-    websocket_manager: Literal["", "redis"] = Field(
+    websocket_manager: Literal["", "None", "redis"] = Field(
         "redis", description="Accepted for Open WebUI's sake; always redis."
     )
     websocket_server_ping_interval: float = Field(25, gt=0, description="Seconds between pings.")
     websocket_server_ping_timeout: float = Field(20, gt=0, description="Seconds within which a pong must come.")
-    websocket_server_logging: bool = Field(False, description="Log Socket.IO packets' kinds.")
+    websocket_server_logging: bool = Field(False, description="Log sessions' begin and end, and events' names.")
     websocket_server_engineio_logging: bool = Field(False, description="Log Engine.IO packets' kinds.")
     websocket_event_caller_timeout: float | None = Field(None, gt=0, description="Seconds an event call waits.")
     user_input_min_s: float = Field(60, gt=0, description="Least seconds that a person has to answer a call.")
