@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -159,3 +160,19 @@ async def _preflight(page: httpx.AsyncClient) -> httpx.Response:
 def _socket(url: str, origin: str) -> Any:
     place = url.replace("http", "ws", 1) + SOCKET + "websocket"
     return connect(place, additional_headers={"Origin": origin}, proxy=None)
+
+
+async def test_a_proxy_that_says_connection_upgrade_with_every_request_disturbs_nothing(fleet: Fleet) -> None:
+    node = await fleet.node()
+    proxied = {"Connection": "upgrade", "X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
+    async with calling(node.url) as api:
+        api.client.headers.update(proxied)
+        chat = await api.new_chat()
+        await api.emit(chat, "message", {"content": "said"})
+        assert (await api.chat(chat))["chat"]["history"]["messages"]["m1"]["content"] == "said"
+        opened = await api.client.get(SOCKET + "polling")
+        sid = json.loads(opened.text[1:])["sid"]
+        polling = f"{SOCKET}polling&sid={sid}"
+        sent = await api.client.post(polling, content=f'40{{"token":"{token()}"}}')
+        assert (sent.status_code, sent.text) == (200, "OK")
+        assert (await api.client.get(polling)).text.startswith('40{"sid":')
