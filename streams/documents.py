@@ -25,6 +25,9 @@ HASH_TTL_S = 86_400
 AHEAD = 3
 """A time that lies so many of the longest waits ahead was noted before the log's clock stepped back."""
 
+LONGEST_WAIT_MS = 120_000
+"""For which a document may be put behind others after a fold that took long: its updates wait in the log meanwhile."""
+
 _EPOCH = re.compile(r"[0-9A-Za-z]{1,32}")
 
 
@@ -150,6 +153,7 @@ class Progress:
     """What a fold stored. upto: the room is in SQL up to here. updates, update_bytes: how many, and how much, it took.
 
     content: the position of the content that is stored. more: it left entries that it saw, so it is due at once.
+    wait_ms: not due before so long, whatever is appended meanwhile; at most LONGEST_WAIT_MS.
     """
 
     epoch: str
@@ -159,6 +163,7 @@ class Progress:
     update_bytes: int = 0
     content: Position = Position.ZERO
     more: bool = False
+    wait_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +260,8 @@ class DocumentLog:
         """Up to `count` documents that are due, for so long. A claim whose answer was lost runs out."""
         token = secrets.token_hex(8)
         keys = [self._keys.documents_due, self._keys.documents_held]
-        args = [token, count, lease_ms, AHEAD * max(lease_ms, self._due.quiet_ms, self._due.longest_ms)]
+        ahead_ms = AHEAD * max(lease_ms, self._due.quiet_ms, self._due.longest_ms)
+        args = [token, count, lease_ms, max(ahead_ms, lease_ms + LONGEST_WAIT_MS)]
         rooms = await retrying(lambda: run_script(self._client, "document_claim", keys, args), self._deadline_s)
         return [Claim(room.decode(), token) for room in rooms]
 
@@ -277,6 +283,7 @@ class DocumentLog:
             str(progress.content),
             self._due.encoded(),
             int(progress.more),
+            progress.wait_ms,
         ]
         return bool(await retrying(lambda: run_script(self._client, "document_finish", keys, args), self._deadline_s))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -17,7 +18,7 @@ from archive import Archive
 from archive.documents import FoldedDocument, Outcome, Quarantined, StoredDocument
 from archive.errors import ArchiveRefused
 from archive.yjs import NOTHING, Malformed, OverLimit, Unmergeable, Vector
-from streams.documents import Claim, DocumentLog, Progress
+from streams.documents import LONGEST_WAIT_MS, Claim, DocumentLog, Progress
 from streams.entry import Position
 from streams.errors import LogUnavailable
 from streams.keys import document_of
@@ -31,6 +32,11 @@ from workers.sandbox import Sandbox, SandboxStarved
 from workers.tally import Tally, paused
 
 log = logging.getLogger("roomlog.compactor")
+
+
+def wait_ms(spent_s: float) -> int:
+    """How long a document waits that ended sandboxes: as long as that took, so that others get half of the time."""
+    return min(int(spent_s * 1000), LONGEST_WAIT_MS)
 
 
 class Compactor:
@@ -82,14 +88,23 @@ class Compactor:
         """One round of one document. False when none is due. Raises LogUnavailable, Stopped."""
         claims = await self._documents.claim(1, self._lease_ms)
         for claim in claims:
+            began = time.monotonic()
             async with self._held(claim):
-                try:
-                    await self._compact(claim)
-                except (SandboxStarved, OSError) as fault:
-                    log.warning("%s waits until its claim ends, no sandbox answered: %r", claim.room, fault)
-                except (ArchiveRefused, Unmergeable, Malformed, OverLimit):
-                    log.exception("%s cannot be folded; it is tried again when its claim ends", claim.room)
+                done = await self._tried(claim)
+            if not done:
+                await self._documents.renew(claim, max(self._lease_ms, wait_ms(time.monotonic() - began)))
         return bool(claims)
+
+    async def _tried(self, claim: Claim) -> bool:
+        """False when it has to be tried again later."""
+        try:
+            await self._compact(claim)
+            return True
+        except (SandboxStarved, OSError) as fault:
+            log.warning("%s waits, no sandbox answered: %r", claim.room, fault)
+        except (ArchiveRefused, Unmergeable, Malformed, OverLimit):
+            log.exception("%s cannot be folded; it is tried again later", claim.room)
+        return False
 
     async def _compact(self, claim: Claim) -> None:
         document_id = document_of(claim.room)
@@ -99,10 +114,13 @@ class Compactor:
         entries, size = self._config.document_entries, self._config.document_bytes
         taken = await read_round(self._documents, claim.room, before.position, entries, size)
         await self._notice_gap(claim.room, before.position, taken)
-        folded = await self._folded(claim.room, before, taken)
+        result = await self._integrated(before, taken)
+        if result:
+            taken = taken.cut(result.taken)
+        folded = await self._folded(claim.room, before, taken, result)
         match await self._commit(folded):
             case Outcome.STORED:
-                await self._finish(claim, folded, taken)
+                await self._finish(claim, folded, taken, wait_ms(result.searched_s) if result else 0)
             case Outcome.DELETED:
                 await self._documents.remove(claim.room)
             case Outcome.ELSEWHERE:
@@ -119,24 +137,30 @@ class Compactor:
             log.error("%s: the log lost entries between %s and %s unfolded", room, stored, taken.pieces[0].position)
             await self._documents.forget(room)
 
-    async def _folded(self, room: str, before: StoredDocument, taken: Round) -> FoldedDocument:
-        """What to store. Nothing is integrated when no entry changes the document."""
+    async def _integrated(self, before: StoredDocument, taken: Round) -> FoldResult | None:
+        """The fold of the round, or of its first part. None when no entry changes the document."""
+        changes = taken.changes
+        if not changes:
+            return None
+        continues = changes[0].epoch == before.epoch and not changes[0].reset
+        state, markdown = (before.state, before.markdown) if continues else (NOTHING, "")
+        return await fold_pieces(self._sandbox, state, changes, markdown, self._config.document_effort)
+
+    async def _folded(
+        self, room: str, before: StoredDocument, taken: Round, result: FoldResult | None
+    ) -> FoldedDocument:
+        """What to store. taken: as far as the result goes."""
         content = await self._documents.content_of(room)
         if content and before.content and content.position <= before.content.position:
             content = None
         position = taken.pieces[-1].position if taken.pieces else before.position
         folded = FoldedDocument(before, before.epoch, position, content=content)
-        changes = taken.changes
-        if not changes:
+        if result is None:
             return folded
-        epoch = changes[0].epoch
-        continues = epoch == before.epoch and not changes[0].reset
-        state, markdown = (before.state, before.markdown) if continues else (NOTHING, "")
-        result = await fold_pieces(self._sandbox, state, changes, markdown)
         await self._notice_holes(room, position, result)
         return replace(
             folded,
-            epoch=epoch,
+            epoch=taken.changes[0].epoch,
             state=result.state,
             vector=result.vector.encoded(),
             markdown=result.markdown,
@@ -180,7 +204,7 @@ class Compactor:
         self._tally.transactions += 1
         return outcome
 
-    async def _finish(self, claim: Claim, folded: FoldedDocument, taken: Round) -> None:
+    async def _finish(self, claim: Claim, folded: FoldedDocument, taken: Round, waits_ms: int) -> None:
         content = folded.content or folded.before.content
         progress = Progress(
             folded.epoch,
@@ -190,6 +214,7 @@ class Compactor:
             taken.update_bytes,
             content.position if content else Position.ZERO,
             taken.more,
+            waits_ms,
         )
         self._tally.folded_entries += len(taken.pieces)
         if not await self._documents.finish(claim, progress):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from streams.documents import FoldDue
+from workers.document_fold import Effort
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class WorkerConfig:
     compact_every_s: the pause between two looks for documents that are due.
     compactors: documents that a worker folds at a time: one that ends its sandbox again and again keeps no other.
     document_entries, document_bytes: what one fold of a document takes up at most.
+    document_effort: when one fold of a document ends its search for what ends the sandbox.
     document_keep_bytes: what the log keeps of a document at most, if it is folded.
     fold_due: when documents are due.
     round_rooms, round_entries: what one transaction takes up at most; a room always gets `slice_entries_min`.
@@ -38,6 +40,7 @@ class WorkerConfig:
     compactors: int = 2
     document_entries: int = 25_000
     document_bytes: int = 4 << 20
+    document_effort: Effort = field(default_factory=Effort)
     document_keep_bytes: int = 16 << 20
     fold_due: FoldDue = field(default_factory=FoldDue)
     round_rooms: int = 500

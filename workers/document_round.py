@@ -29,6 +29,13 @@ class Round:
     def update_bytes(self) -> int:
         return sum(len(piece.binary) for piece in self.changes)
 
+    def cut(self, changes: int) -> Round:
+        """As far as so many of the changes go, with what stands before the next one."""
+        if changes == len(self.changes):
+            return self
+        end = self.changes[changes].position
+        return Round(tuple(piece for piece in self.pieces if piece.position < end), more=True)
+
 
 def one_history(pieces: Sequence[Piece]) -> Sequence[Piece]:
     """The pieces up to where another history begins: what was before it becomes a version of its own."""

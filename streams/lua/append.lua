@@ -142,6 +142,7 @@ local function keep(hash, room, change, size)
     if count >= tonumber(most) or bytes >= tonumber(most_bytes) then
       at = now
     end
+    at = math.max(at, tonumber(redis.call('HGET', hash, 'wait') or 0))
     redis.call('ZADD', due, string.format('%.0f', at), room)
   end
 end

@@ -3,7 +3,7 @@
 -- KEYS: documents due, documents held, document hash, content, heads, folded
 -- ARGV: room, token, position that is stored, document epoch, bytes of the state, updates that were folded, their
 --       bytes, position of the content that is stored, when to fold ('quiet ms, longest ms, updates, bytes'),
---       1 when the worker saw entries that it did not take
+--       1 when the worker saw entries that it did not take, for how long it is not due (ms)
 -- Returns 1, or 0 when somebody else holds it: whoever does sees to it.
 local function below(one, two)
   local one_ms, one_seq = string.match(one, '^(%d+)%-(%d+)$')
@@ -42,7 +42,13 @@ if known[1] == ARGV[4] then
   if count >= tonumber(most) or bytes >= tonumber(most_bytes) then
     at = now
   end
+  if ARGV[11] == '0' then
+    redis.call('HDEL', KEYS[3], 'wait')
+  else
+    redis.call('HSET', KEYS[3], 'wait', string.format('%.0f', now + ARGV[11])) -- for appends to come
+  end
 end
+at = math.max(at, now + ARGV[11])
 
 local content = redis.call('HGET', KEYS[4], 'at')
 if content and not below(ARGV[8], content) then

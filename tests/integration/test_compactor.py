@@ -17,17 +17,20 @@ from archive.notes import NOTES
 from archive.patches import Changes
 from archive.yjs import decode_vector
 from streams.append import Appender, NewEntry
-from streams.documents import FIRST_EPOCH, Content, DocumentLog, FoldDue, Opening
+from streams.documents import FIRST_EPOCH, LONGEST_WAIT_MS, Content, DocumentLog, FoldDue, Opening
 from streams.entry import Position
 from streams.errors import DocumentUnknown
+from streams.keys import document_of
 from streams.link import Link
 from streams.replay import Reader
 from streams.resets import reset_entry
 from streams.rooms import Rooms
 from tests.support.documents import DOCUMENT, ROOM, Editor, entry_of, poison, text_of
+from tests.support.nodes import eventually
 from tests.support.valkey import running_appender
-from workers.compactor import Compactor
+from workers.compactor import Compactor, wait_ms
 from workers.config import WorkerConfig
+from workers.document_fold import Effort
 from workers.sandbox import Folded, Sandbox, SandboxDied, SandboxStarved
 from workers.tally import Tally
 
@@ -59,10 +62,15 @@ class Desk:
         return answers[-1].position
 
     async def fold(self, **options: Any) -> StoredDocument:
-        """Fold until nothing is due."""
+        """Fold until nothing is due, nor will be: what ended sandboxes waits."""
         compactor = self.compactor(**options)
-        while await compactor.compact_once():
-            pass
+
+        async def done() -> bool:
+            while await compactor.compact_once():
+                pass
+            return ROOM not in await self.documents.waiting([ROOM])
+
+        await eventually(done, 60)
         return await self.stored()
 
     async def stored(self) -> StoredDocument:
@@ -194,6 +202,61 @@ async def test_many_poisoned_updates_are_all_found(desk: Desk) -> None:
     found = await desk.fold()
     assert text_of(found.state) == "start 7 8 9 "
     assert {one.user_id for one in await desk.archive.documents.quarantined(DOCUMENT)} == {"u7", "u8", "u9"}
+
+
+async def test_a_document_with_much_poison_lets_others_be_folded_in_between(desk: Desk) -> None:
+    """One worker with one loop: the honest document has its turn while the other one is being worked on."""
+    honest = "doc_note:honest"
+    await desk.documents.open(honest, Opening(FIRST_EPOCH, {}))
+    alice, bob = Editor(1), Editor(2)
+    await desk.push(alice.type("start "), *(poison(client, parent=1) for client in range(10, 16)), alice.type("end"))
+    compactor = desk.compactor(config=replace(FAST, document_effort=Effort(culprits=2)))
+    assert await compactor.compact_once()
+    await desk.push(bob.type("folded"), room=honest)
+
+    async def folded() -> StoredDocument | None:
+        await compactor.compact_once()
+        return await desk.archive.documents.stored(document_of(honest))
+
+    found: StoredDocument = await eventually(folded, 60)
+    assert text_of(found.state) == "folded"
+    assert len(await desk.archive.documents.quarantined(DOCUMENT)) < 6
+    assert await desk.documents.waiting([ROOM]) == {ROOM}
+    assert text_of((await desk.fold(config=replace(FAST, document_effort=Effort(culprits=2)))).state) == "start end"
+    assert len(await desk.archive.documents.quarantined(DOCUMENT)) == 6
+
+
+@pytest.mark.parametrize("effort", [Effort(culprits=1), Effort(search_s=0)])
+async def test_a_search_that_ends_early_commits_what_it_has_and_goes_on_behind_it(desk: Desk, effort: Effort) -> None:
+    alice = Editor(1)
+    await desk.push(alice.type("a"), poison(8, parent=1), alice.type("b"), poison(9, parent=1), alice.type("c"))
+    compactor = desk.compactor(config=replace(FAST, document_effort=effort))
+    assert await compactor.compact_once()
+    first = await desk.stored()
+    assert text_of(first.state) == "a"
+    assert len(await desk.archive.documents.quarantined(DOCUMENT)) <= 1
+    found = await desk.fold(config=replace(FAST, document_effort=effort))
+    assert (text_of(found.state), found.number > first.number) == ("abc", True)
+    assert len(await desk.archive.documents.quarantined(DOCUMENT)) == 2
+    opened = await desk.documents.vector(ROOM)
+    assert opened is not None
+    assert opened.size_bytes == len(found.state)
+
+
+async def test_a_document_that_no_sandbox_answered_for_waits_at_least_its_lease(desk: Desk) -> None:
+    class Starved(Sandbox):
+        async def fold(self, snapshot: bytes, updates: Sequence[bytes]) -> Folded:
+            raise SandboxStarved("no answer")
+
+    await desk.push(Editor().type("a"))
+    compactor = desk.compactor(Starved())
+    assert await compactor.compact_once()
+    assert not await compactor.compact_once()
+
+
+@pytest.mark.parametrize(("spent_s", "waits_ms"), [(0.0, 0), (7.5, 7_500), (1_000.0, LONGEST_WAIT_MS)])
+def test_who_ended_sandboxes_waits_as_long_as_it_took_within_bounds(spent_s: float, waits_ms: int) -> None:
+    assert wait_ms(spent_s) == waits_ms
 
 
 class Frail(Sandbox):

@@ -13,6 +13,7 @@ import pytest
 from streams.append import Appended, Appender, NewEntry, Once
 from streams.documents import (
     FIRST_EPOCH,
+    LONGEST_WAIT_MS,
     Claim,
     Content,
     DocumentChange,
@@ -385,6 +386,22 @@ async def test_a_finished_document_is_due_again_only_if_more_came(
     assert found is not None
     assert found.size_bytes == 105
     assert await swift.waiting([ROOM]) == set()
+
+
+async def test_a_document_that_has_to_wait_is_not_due_before_whatever_is_appended(
+    claimed: tuple[DocumentLog, Claim, Position], link: Link
+) -> None:
+    documents, claim, position = claimed
+    async with running_appender(link, fold_due=NOW) as appender:
+        assert await documents.finish(claim, Progress("1", position, 3, more=True, wait_ms=LONGEST_WAIT_MS))
+        last = (await appender.append(update((7, 1, 2)))).position
+        assert await documents.claim(10, LEASE_MS) == []
+        assert await documents.waiting([ROOM]) == {ROOM}
+        await link.client(connections=1).zadd(link.keys.documents_due, {ROOM: 0})  # its wait ends
+        (claim,) = await documents.claim(10, LEASE_MS)
+        assert await documents.finish(claim, Progress("1", last, 3))
+        await appender.append(update((7, 2, 3)))
+        assert len(await documents.claim(10, LEASE_MS)) == 1
 
 
 async def test_a_fold_of_an_older_history_says_nothing_of_the_new_one(
