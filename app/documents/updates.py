@@ -73,18 +73,22 @@ class Updates:
             self.check(editing)
         if awaited and len(update) > INLINE_BYTES:
             editing.answers -= 1
+        limits = self._limits.whole if awaited else self._limits.update
         async with self._large if len(update) > self._limits.update.bytes else nullcontext():
-            parsed = await _read(update, self._limits.whole if awaited else self._limits.update)
+            parsed = await _read(update, limits)
         if not editing.compared or (awaited and all(start == 0 for _client, start, _end in parsed.spans)):
-            return await self._compared(session, editing, update, parsed, seed)
+            return await self._compared(session, editing, update, parsed, seed, limits)
         if parsed.empty:
             return (await self._snapshots.opened(editing.note_id)).head
         return await self._append(session, editing, update, parsed, seed)
 
     async def _compared(
-        self, session: Session, editing: Editing, update: bytes, parsed: Update, seed: bool
+        self, session: Session, editing: Editing, update: bytes, parsed: Update, seed: bool, limits: Limits
     ) -> Position:
-        """The same for what may be all that a client has: only what the log lacks is appended."""
+        """The same for what may be all that a client has: only what the log lacks is appended.
+
+        limits: the same for what is cut as for all of it, or a page's state would pass only if nothing of it was there.
+        """
         opened = await self._snapshots.opened(editing.note_id)
         vector = Vector(opened.clocks)
         known: tuple[Span, ...] = ()
@@ -95,7 +99,7 @@ class Updates:
             return opened.head
         if any(start < vector.clock(client) for client, start, _end in parsed.spans):
             update = await _trimmed(update, vector)
-            parsed = await _read(update, self._limits.update)
+            parsed = await _read(update, limits)
         position = await self._append(session, editing, update, parsed, seed)
         editing.compared = True
         return position

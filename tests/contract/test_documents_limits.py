@@ -201,6 +201,29 @@ async def test_whole_states_may_be_asked_for_at_a_rate(fleet: Fleet, asked: tupl
         assert len(refusals) > 10
 
 
+@pytest.mark.parametrize("stored", ["", "kept "])
+async def test_a_paste_above_the_limit_of_an_update_comes_with_the_next_edit(fleet: Fleet, stored: str) -> None:
+    """Whether the log has nothing of the page, or what is new has to be cut out of all that the page has."""
+    limits = {"document_update_bytes": 2_000, "document_soft_bytes": 20_000, "document_hard_bytes": 40_000}
+    async with three(fleet, **limits) as (page, _editor, bystander, _node):
+        if stored:
+            assert set(await page.type(stored)) == {"position"}
+        ack = await refused(page, list(page.typed("x" * 5_000)))
+        assert (ack["error"], ack["limit"]) == ("too_large", "update 2000 bytes")
+        assert set(await page.type(" later")) == {"resync"}
+        await eventually(lambda: bystander.text == stored + "x" * 5_000 + " later", 30)
+
+
+async def test_what_is_new_of_a_whole_state_may_not_be_more_than_the_document_has_room_for(fleet: Fleet) -> None:
+    limits = {"document_update_bytes": 2_000, "document_soft_bytes": 4_000, "document_hard_bytes": 40_000}
+    async with three(fleet, **limits) as (page, _editor, bystander, _node):
+        assert set(await page.type("kept ")) == {"position"}
+        page.typed("x" * 5_000)
+        assert set(await page.type(" later")) == {"resync"}
+        await eventually(lambda: any("4000 bytes" in each["message"] for each in page.of("error")), 30)
+        assert bystander.text == "kept "
+
+
 async def test_a_whole_state_that_would_take_much_memory_is_refused(fleet: Fleet) -> None:
     """Two bytes for each struct: at eight megabytes, half a gigabyte while it is read."""
     async with three(fleet) as (page, _editor, bystander, _node):
