@@ -123,7 +123,7 @@ class EngineSocket(AsyncSocket):  # type: ignore[misc]  # python-engineio has no
             try:
                 async with asyncio.timeout(patience_s):
                     data = await ws.wait()
-                if not data or len(data) > self.server.max_http_buffer_size:
+                if len(data) > self.server.max_http_buffer_size:
                     return
                 await self._take(packet.Packet(encoded_packet=data))
                 await self._owed_little()
