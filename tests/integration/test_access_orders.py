@@ -33,6 +33,7 @@ async def test_disconnecting_a_user_ends_all_its_sessions_for_good_on_another_no
         pid = one.pid
         await ordering.node.orders.disconnect_user("alice")
         await eventually(lambda: not one.connected and not two.connected)
+        await eventually(lambda: one.eio.state == "disconnected")
         await one.open(holding.url, token())
         assert not one.recovered
         assert one.pid != pid
