@@ -30,7 +30,7 @@ from tests.contract.test_notes import made, share
 from tests.support import bombs
 from tests.support.documents import poison
 from tests.support.editors import Editor, editing
-from tests.support.nodes import DEADLINE_S, ROOT, Fleet, Process, eventually, token
+from tests.support.nodes import DEADLINE_S, ROOT, Api, Fleet, Process, eventually, token
 
 UPDATES = int(os.environ.get("ROOMLOG_HOSTILE_UPDATES", "3000"))
 SOCKETS = 8
@@ -168,31 +168,48 @@ async def _stored(fleet: Fleet, note_id: str, position: str) -> tuple[StoredDocu
         return found, list(await documents.quarantined(f"note:{note_id}"))
 
 
+TRIES = 6
+"""What reads memory that is not its own ends otherwise now and then: about one time in seven the update is survived."""
+
+
 async def test_an_update_that_kills_whoever_integrates_it_is_in_quarantine_with_its_sender_and_the_document_goes_on(
     fleet: Fleet,
 ) -> None:
     node = await fleet.node()
     workers = [fleet.worker(document_fold_quiet_ms=100) for _ in range(2)]
+    deadly = bytes.fromhex(bombs.DEADLY[-1])
     async with calling(node.url) as api:
-        note_id = (await made(api))["id"]
-        await share(api, note_id, mallory="write")
-        async with witness(node, note_id) as alice, Listener() as mallory:
-            await mallory.open(node.url, token("mallory"), transports=["websocket"])
-            said = {"document_id": f"note:{note_id}"}
-            await mallory.call("ydoc:document:join", said | {"v": 2})
-            *before, deadly = map(bytes.fromhex, bombs.DEADLY)
-            for update in before:
-                ack = await mallory.call("ydoc:document:update", said | {"update": update})
-            await _stored(fleet, note_id, ack["position"])
-            at = (await mallory.call("ydoc:document:update", said | {"update": deadly}))["position"]
-            for _ in range(5):
-                position = await alice.type()
-            found, culprits = await _stored(fleet, note_id, position)
+        for _ in range(TRIES):
+            at, culprits = await _poisoned(fleet, node, api)
+            if culprits:
+                break
     assert [(str(one.position), one.user_id, one.update) for one in culprits] == [(at, "mallory", deadly)]
     assert culprits[0].session
     assert culprits[0].error.startswith(("SandboxDied: killed by SIG", "Refused: PanicException"))
-    assert decode_vector(found.vector).clock(alice.doc.client_id) == 5
     assert all(worker.process and worker.process.poll() is None for worker in workers)
+
+
+async def _poisoned(fleet: Fleet, node: Process, api: Api) -> tuple[str, list[Quarantined]]:
+    """A note that two edit, one of them with the deadly updates; the other's edits are all stored.
+
+    Returns where the deadly one is in the log, and what is in quarantine.
+    """
+    note_id = (await made(api))["id"]
+    await share(api, note_id, mallory="write")
+    async with witness(node, note_id) as alice, Listener() as mallory:
+        await mallory.open(node.url, token("mallory"), transports=["websocket"])
+        said = {"document_id": f"note:{note_id}"}
+        await mallory.call("ydoc:document:join", said | {"v": 2})
+        *before, deadly = map(bytes.fromhex, bombs.DEADLY)
+        for update in before:
+            ack = await mallory.call("ydoc:document:update", said | {"update": update})
+        await _stored(fleet, note_id, ack["position"])
+        at = (await mallory.call("ydoc:document:update", said | {"update": deadly}))["position"]
+        for _ in range(5):
+            position = await alice.type()
+        found, culprits = await _stored(fleet, note_id, position)
+        assert decode_vector(found.vector).clock(alice.doc.client_id) == 5
+    return at, culprits
 
 
 async def test_a_deletion_is_kept_while_the_document_cannot_be_read(fleet: Fleet) -> None:
