@@ -169,7 +169,7 @@ async def _stored(fleet: Fleet, note_id: str, position: str) -> tuple[StoredDocu
 
 
 TRIES = 6
-"""What reads memory that is not its own ends otherwise now and then: about one time in seven the update is survived."""
+"""What reads memory that is not its own may end in any way: now and then the update is survived."""
 
 
 async def test_an_update_that_kills_whoever_integrates_it_is_in_quarantine_with_its_sender_and_the_document_goes_on(
