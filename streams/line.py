@@ -1,7 +1,8 @@
-"""A connection for the node's two busiest talks with the log, reading and appending: one command after the other.
+"""A connection for the busiest talks with the log, a node's reading and appending and a worker's reading: one command
+after the other.
 
 A client library spends more on a command (a pool, a lock, a timeout's task, a reader's task, dictionaries) than the
-entries in it cost. redis-py still makes the connection: address, Sentinel, TLS, password, greeting, errors.
+entries in it cost. redis-py still makes the connection.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ import hiredis
 from redis import exceptions as redis_errors
 
 from streams.link import Client
-
-_NOT_YET = object()
+from streams.takeover import NOT_YET, TakenOver, lost
 
 
 class Line:
@@ -48,30 +48,22 @@ class Line:
         """End the connection; the next call makes another. May be called twice."""
         end, self._end = self._end, None
         if end is not None:
-            end.transport.abort()
-            await end.connection.disconnect(nowait=True)
-            await self._client.connection_pool.release(end.connection)
+            await end.give_back(self._client.connection_pool)
 
     async def _connect(self) -> _End:
         end = self._end = _End(await self._client.connection_pool.get_connection())
         return end
 
 
-class _End(asyncio.Protocol):
-    """This process's end of a connection that redis-py made. It has no public way to give one away."""
+class _End(TakenOver):
+    """For one call at a time."""
 
-    def __init__(self, connection: Any) -> None:
-        self.connection = connection
-        self.transport: asyncio.Transport = connection._writer.transport
-        self._before = self.transport.get_protocol()
-        self.transport.set_protocol(self)
-        self._replies = hiredis.Reader(notEnoughData=_NOT_YET, replyError=connection._parser.parse_error)
-        self._reply: asyncio.Future[Any] | None = None
+    _reply: asyncio.Future[Any] | None = None
 
     async def call(self, words: Sequence[str | bytes | int], timeout_s: float) -> Any:
         loop = asyncio.get_running_loop()
         if self.transport.is_closing():
-            raise redis_errors.ConnectionError("the link is lost")
+            raise lost()
         reply = self._reply = loop.create_future()
         self.transport.write(hiredis.pack_command(tuple(words)))  # type: ignore[arg-type]  # its stub takes one word
         silent = loop.call_later(timeout_s, self.transport.abort)
@@ -81,9 +73,9 @@ class _End(asyncio.Protocol):
             silent.cancel()
 
     def data_received(self, data: bytes) -> None:
-        self._replies.feed(data)
-        reply = self._replies.gets()
-        if reply is _NOT_YET or self._reply is None or self._reply.done():
+        self.replies.feed(data)
+        reply = self.replies.gets()
+        if reply is NOT_YET or self._reply is None or self._reply.done():
             return
         if isinstance(reply, Exception):
             self._reply.set_exception(reply)
@@ -91,7 +83,6 @@ class _End(asyncio.Protocol):
             self._reply.set_result(reply)
 
     def connection_lost(self, fault: Exception | None) -> None:
-        self._before.connection_lost(fault)  # whoever closes the pool waits until it knows
+        super().connection_lost(fault)
         if self._reply is not None and not self._reply.done():
-            lost = redis_errors.ConnectionError(f"the link is lost: {fault or 'it was closed, or silent'}")
-            self._reply.set_exception(lost)
+            self._reply.set_exception(lost(fault))

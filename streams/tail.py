@@ -9,11 +9,12 @@ from typing import Any
 
 from redis import exceptions as redis_errors
 
-from streams.entry import Entry, Position, change_of
+from streams.entry import Entry, Position
 from streams.errors import RETRYABLE
 from streams.line import Line
 from streams.link import Link, open_epoch
 from streams.pace import Pace
+from streams.replay import entry_of
 
 log = logging.getLogger("roomlog.tail")
 
@@ -25,7 +26,7 @@ READ_TIMEOUT_S = 2.0
 """A read that takes longer than its block is on a dead link: the link is cut and made anew."""
 
 Item = Sequence[Any]
-"""An entry as it came: [id, [field, value, …]], all bytes."""
+"""An entry as it came: [id, [field, value, …]], all bytes: `r` and the room, then what the room's own stream has."""
 
 EPOCH_ROOM = b"system:epoch"
 
@@ -126,7 +127,7 @@ class Tail:
         for position, fields in items:
             room = fields[1]
             if room in self._rooms:
-                wanted.append(_entry(position, fields))
+                wanted.append(entry_of(room.decode(), (position, fields[2:])))
             elif room == EPOCH_ROOM:
                 epoch = Position.parse(position)
         self._advance(items[-1][0])
@@ -136,22 +137,5 @@ class Tail:
 
     def _advance(self, at: bytes) -> None:
         self._at = at
-        self.position = Position.parse(at)
+        self.position = Position.read(at)
         self._link.saw(self.position)
-
-
-def _entry(position: bytes, fields: Sequence[bytes]) -> Entry:
-    """Fields stand in the order in which append.lua writes them: r, e, d, p, s, q, and with an attachment b, c."""
-    epoch, reset = change_of(fields[15]) if len(fields) > 15 else ("", False)
-    return Entry(
-        Position.parse(position),
-        fields[1].decode(),
-        fields[3].decode(),
-        fields[5],
-        Position.parse(fields[7]),
-        fields[9].decode(),
-        fields[11] == b"1",
-        fields[13] if len(fields) > 13 else b"",
-        epoch,
-        reset,
-    )

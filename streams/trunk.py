@@ -18,10 +18,10 @@ from redis import exceptions as redis_errors
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
+from streams.takeover import NOT_YET, TakenOver, lost
+
 Words = Sequence[Any]
 """A command: its name and arguments, as str, bytes, int or float."""
-
-_NOT_YET = object()
 
 
 @dataclass(slots=True)
@@ -76,9 +76,7 @@ class Trunk:
     async def _drop(self) -> None:
         end, self._end = self._end, None
         if end is not None:
-            end.transport.abort()
-            await end.connection.disconnect(nowait=True)
-            await self._pool.release(end.connection)
+            await end.give_back(self._pool)
 
     async def aclose(self) -> None:
         """End the connection; calls that wait fail. May be called twice."""
@@ -88,14 +86,11 @@ class Trunk:
         await self._drop()
 
 
-class _End(asyncio.Protocol):
-    """This process's end of a connection that redis-py made, as `streams.line` has it, for many calls at a time."""
+class _End(TakenOver):
+    """For many calls at a time."""
 
     def __init__(self, connection: Any, timeout_s: float) -> None:
-        self.connection = connection
-        self.transport: asyncio.Transport = connection._writer.transport
-        self.transport.set_protocol(self)
-        self._replies = hiredis.Reader(notEnoughData=_NOT_YET, replyError=connection._parser.parse_error)
+        super().__init__(connection)
         self._timeout_s = timeout_s
         self._loop = asyncio.get_running_loop()
         self._calls: deque[_Call] = deque()
@@ -103,7 +98,7 @@ class _End(asyncio.Protocol):
 
     async def call(self, commands: Sequence[Words]) -> list[Any]:
         if self.transport.is_closing():
-            raise redis_errors.ConnectionError("the link is lost")
+            raise lost()
         packed = b"".join(map(_packed, commands))
         call = _Call(len(commands), self._loop.time(), self._loop.create_future())
         self._calls.append(call)
@@ -123,8 +118,8 @@ class _End(asyncio.Protocol):
                 self._watch = self._loop.call_at(due, self._look)
 
     def data_received(self, data: bytes) -> None:
-        self._replies.feed(data)
-        while (reply := self._replies.gets()) is not _NOT_YET:
+        self.replies.feed(data)
+        while (reply := self.replies.gets()) is not NOT_YET:
             call = self._calls[0]
             call.replies.append(reply)
             if isinstance(reply, redis_errors.ReadOnlyError):  # a primary that is none any more: there is another
@@ -135,13 +130,13 @@ class _End(asyncio.Protocol):
                     call.done.set_result(call.replies)
 
     def connection_lost(self, fault: Exception | None) -> None:
+        super().connection_lost(fault)
         if self._watch is not None:
             self._watch.cancel()
         while self._calls:
             call = self._calls.popleft()
             if not call.done.done():
-                lost = redis_errors.ConnectionError(f"the link is lost: {fault or 'it was closed, or silent'}")
-                call.done.set_exception(lost)
+                call.done.set_exception(lost(fault))
 
 
 def _packed(words: Words) -> bytes:
