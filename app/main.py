@@ -55,7 +55,7 @@ async def open_node(settings: Settings) -> AsyncIterator[Node]:
     Raises SettingsError, EmbeddedError, ServerUnfit or ArchiveError, each with one line for the operator.
     """
     async with AsyncExitStack() as stack:
-        redis_url, database_url = settings.log_url, settings.database_url
+        redis_url, database_url = settings.log_url, settings.archive_url
         if redis_url is None or database_url is None:
             data_dir = settings.roomlog_data_dir
             servers = await stack.enter_async_context(

@@ -23,6 +23,11 @@ class Settings(SharedSettings):
     )
     port: int = Field(8080, ge=1, le=65535, description="Port of `roomlog serve` and `make run`.")
     host: str = Field("127.0.0.1", description="Address of `roomlog serve` and `make run`.")
+    forwarded_allow_ips: str = Field(
+        "127.0.0.1",
+        description="Proxies, comma separated addresses or networks, whose X-Forwarded-For and -Proto `roomlog serve` "
+        "believes; `*` any.",
+    )
     cors_allow_origin: str = Field("*", description="Allowed origins, separated by `;`; `*` allows any.")
     always_connect: bool = Field(
         False,

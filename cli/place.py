@@ -32,7 +32,7 @@ class Place:
 async def place(settings: Settings) -> AsyncIterator[Place]:
     """Servers that no setting names are started, or found, in the data folder."""
     async with AsyncExitStack() as stack:
-        redis_url, database_url = settings.log_url, settings.database_url
+        redis_url, database_url = settings.log_url, settings.archive_url
         if not (redis_url and database_url):
             wanted = lease(settings.roomlog_data_dir, redis=not redis_url, postgres=not database_url)
             servers = await stack.enter_async_context(wanted)

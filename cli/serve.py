@@ -23,5 +23,6 @@ def serve(host: str | None, port: int | None) -> None:
         ws_max_size=settings.max_message_bytes + 1,  # one more than we take, so that the refusal is ours, with a reason
         log_level="info" if settings.log_level == "DEBUG" else settings.log_level.lower(),  # its DEBUG shows frames
         access_log=False,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
         timeout_graceful_shutdown=STOP_S,
     )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 from streams.documents import FoldDue
 
 _SECRETS = ("secret", "password", "key", "url")
+
+_SECRETS_DIR = "/run/secrets"
+"""Where Docker, Podman and Swarm put a container's secrets."""
 
 
 class SettingsError(Exception):
@@ -19,7 +23,10 @@ class SettingsError(Exception):
 
 
 class Settings(BaseSettings):
-    """What every process of Roomlog needs to know. Names in the environment are the fields' names in upper case."""
+    """What every process of Roomlog needs to know. Names in the environment are the fields' names in upper case.
+
+    Any setting may be a file of that name instead, upper or lower case, in SECRETS_DIR. The environment wins.
+    """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=False, env_ignore_empty=True)
 
@@ -27,6 +34,7 @@ class Settings(BaseSettings):
         None, description="Redis or Valkey: redis://, rediss:// or unix://. Unset: an embedded Valkey is started."
     )
     websocket_redis_url: str | None = Field(None, description="Old name of the log's server; wins over REDIS_URL.")
+    redis_password: SecretStr | None = Field(None, description="Password of the log's server, where its URL has none.")
     redis_sentinel_hosts: str = Field("", description="Sentinel hosts, comma separated; REDIS_URL's host is the name.")
     websocket_sentinel_hosts: str = Field("", description="Old name; wins over REDIS_SENTINEL_HOSTS.")
     redis_sentinel_port: int = Field(26379, ge=1, le=65535, description="Port of the Sentinels.")
@@ -39,6 +47,12 @@ class Settings(BaseSettings):
     redis_key_prefix: str = Field("rl", pattern=r"^[A-Za-z0-9_.:-]{1,64}$", description="Prefix of every Redis key.")
     database_url: str | None = Field(
         None, description="PostgreSQL: postgresql://user:password@host/name. Unset: an embedded PostgreSQL is started."
+    )
+    database_password: SecretStr | None = Field(None, description="Password of DATABASE_URL, where it has none.")
+    secrets_dir: Path | None = Field(
+        None,
+        description="Folder of files named like settings, each with that setting's value. Unset: systemd's "
+        "CREDENTIALS_DIRECTORY, else /run/secrets if there is one.",
     )
     roomlog_data_dir: Path = Field(Path(".data"), description="Folder of the embedded servers and the dev secret.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
@@ -76,6 +90,18 @@ class Settings(BaseSettings):
     )
     document_versions: int = Field(3, ge=1, description="Newest states of a document that are kept.")
     document_version_hours: int = Field(24, ge=0, description="Hours with edits of which the last state is kept.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Where values come from, the first one wins: arguments, the environment, files of secrets."""
+        return init_settings, env_settings, SecretsSettingsSource(settings_cls, _secrets_dir())
 
     @field_validator("redis_url", "websocket_redis_url")
     @classmethod
@@ -123,8 +149,13 @@ class Settings(BaseSettings):
 
     @property
     def log_url(self) -> str | None:
-        """The URL of the log's server; None: embedded."""
-        return self.websocket_redis_url or self.redis_url
+        """The URL of the log's server, with its password; None: embedded."""
+        return _with_password(self.websocket_redis_url or self.redis_url, self.redis_password)
+
+    @property
+    def archive_url(self) -> str | None:
+        """The URL of the tables' server, with its password; None: embedded."""
+        return _with_password(self.database_url, self.database_password)
 
     @property
     def sentinels(self) -> tuple[tuple[str, int], ...]:
@@ -143,6 +174,29 @@ def read(kind: type[S], **overrides: Any) -> S:
         return kind(**overrides)
     except ValidationError as fault:
         raise SettingsError("; ".join(_line(kind, error) for error in fault.errors())) from fault
+    except OSError as fault:
+        raise SettingsError(f"{fault.filename}: this secret cannot be read: {fault.strerror}") from fault
+
+
+def _secrets_dir() -> Path | None:
+    """The folder of secrets; None: there is none. Raises SettingsError when the one that is named is not there."""
+    named = os.environ.get("SECRETS_DIR") or os.environ.get("CREDENTIALS_DIRECTORY")
+    folder = Path(named or _SECRETS_DIR)
+    if folder.is_dir():
+        return folder
+    if named:
+        raise SettingsError(f"SECRETS_DIR={named}: no such folder")
+    return None
+
+
+def _with_password(url: str | None, password: SecretStr | None) -> str | None:
+    if url is None or password is None:
+        return url
+    parts = urlsplit(url)
+    if parts.password is not None:
+        return url
+    user, _, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user}:{quote(password.get_secret_value(), safe='')}@{host}").geturl()
 
 
 def load_settings() -> Settings:

@@ -163,7 +163,7 @@ def config_of(settings: Settings) -> WorkerConfig:
 @asynccontextmanager
 async def _servers(settings: Settings) -> AsyncIterator[tuple[str, str, Keep]]:
     """URLs of both servers, and what keeps them up. One that no setting names is started, or found, in the folder."""
-    redis_url, database_url = settings.log_url, settings.database_url
+    redis_url, database_url = settings.log_url, settings.archive_url
     if redis_url and database_url:
         yield redis_url, database_url, _nothing
         return
