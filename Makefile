@@ -7,18 +7,23 @@ PIP := $(PY) -m pip --quiet --disable-pip-version-check
 STAMPS := $(VENV)/stamps
 export PORT
 
-.PHONY: setup run test check demo bench bench-documents lock clean
+.PHONY: setup run pages test check demo bench bench-documents lock clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMPS)/run
 
+# Without the pages (no way to npm's registry) everything else runs, and `/` says how to build them.
 run: $(STAMPS)/run
+	@$(MAKE) --no-print-directory pages || echo "make: the pages are not built, see above; the rest runs" >&2
 	@exec $(PY) -m cli.main dev
+
+# The demo chat and the operator's console, into app/static.
+pages: app/static/index.html
 
 demo: $(STAMPS)/run
 	@exec $(PY) -m cli.main demo
 
-test: $(STAMPS)/run $(STAMPS)/test $(STAMPS)/node $(STAMPS)/provider
+test: $(STAMPS)/run $(STAMPS)/test $(STAMPS)/node $(STAMPS)/provider pages
 	$(PY) -m pytest
 
 # `make bench` measures everything (about 20 minutes), `make bench QUICK=1` the chief cases once; ARGS="--help" tells more.
@@ -29,8 +34,8 @@ bench: $(STAMPS)/run $(STAMPS)/bench
 bench-documents: $(STAMPS)/run $(STAMPS)/bench
 	@exec $(PY) -m bench.documents $(ARGS)
 
-# The provider's types are checked where it is built.
-check: $(STAMPS)/run $(STAMPS)/test $(STAMPS)/provider
+# The types of the provider and of the pages are checked where these are built.
+check: $(STAMPS)/run $(STAMPS)/test $(STAMPS)/provider pages
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
@@ -70,6 +75,22 @@ $(STAMPS)/provider: $(STAMPS)/provider-packages web/provider/tsconfig.json $(wil
 	@cd web/provider && PATH="$(abspath $(VENV)/bin):$$PATH" npm run --silent build
 	@touch $@
 
+# The pages are built by Node from a Python package too, but without what the tests need.
+$(STAMPS)/web: requirements-web.txt | $(STAMPS)/venv
+	@echo "· installing what the pages are built with (requirements-web.txt)"
+	@$(PIP) install --require-hashes -r requirements-web.txt
+	@touch $@
+
+$(STAMPS)/pages-packages: web/pages/package-lock.json | $(STAMPS)/web
+	@echo "· installing what the pages are made of (web/pages/package-lock.json)"
+	@cd web/pages && PATH="$(abspath $(VENV)/bin):$$PATH" npm ci --silent --prefer-offline --no-audit --no-fund
+	@touch $@
+
+PAGES := $(shell find web/pages/src web/pages/public web/provider/src -type f) $(wildcard web/pages/*.html web/pages/*.ts web/pages/*.json)
+app/static/index.html: $(STAMPS)/pages-packages $(PAGES)
+	@echo "· building the pages (app/static)"
+	@cd web/pages && PATH="$(abspath $(VENV)/bin):$$PATH" npm run --silent build -- --logLevel warn
+
 $(STAMPS)/bench: requirements-bench.txt bench/peers/node/package-lock.json | $(STAMPS)/run
 	@echo "· installing what the benchmark needs (requirements-bench.txt, bench/peers/node/package-lock.json)"
 	@$(PIP) install --require-hashes -r requirements-bench.txt
@@ -84,9 +105,10 @@ lock:
 	$(LOCK) pyproject.toml requirements.in -o requirements.txt
 	$(LOCK) pyproject.toml requirements.in --extra test -c requirements.txt -o requirements-test.txt
 	$(LOCK) pyproject.toml requirements.in --extra bench -c requirements-test.txt -o requirements-bench.txt
-	for folder in tests/js cli/demo/js bench/peers/node web/provider; do (cd $$folder && npm install --package-lock-only --no-audit --no-fund); done
-	@! grep -nE 'https?://|index-url|find-links' requirements.txt requirements-test.txt requirements-bench.txt
-	@! grep -n '"resolved"' tests/js/package-lock.json cli/demo/js/package-lock.json bench/peers/node/package-lock.json web/provider/package-lock.json
+	$(LOCK) --group web -c requirements-test.txt -o requirements-web.txt
+	for folder in tests/js cli/demo/js bench/peers/node web/provider web/pages; do (cd $$folder && npm install --package-lock-only --no-audit --no-fund); done
+	@! grep -nE 'https?://|index-url|find-links' requirements.txt requirements-test.txt requirements-bench.txt requirements-web.txt
+	@! grep -n '"resolved"' tests/js/package-lock.json cli/demo/js/package-lock.json bench/peers/node/package-lock.json web/provider/package-lock.json web/pages/package-lock.json
 
 clean:
-	rm -rf $(VENV) tests/js/node_modules cli/demo/js/node_modules bench/peers/node/node_modules web/provider/node_modules web/provider/dist .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) tests/js/node_modules cli/demo/js/node_modules bench/peers/node/node_modules web/provider/node_modules web/provider/dist web/pages/node_modules app/static .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis

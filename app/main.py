@@ -19,6 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app.edge import guarded
 from app.http import EXCEPTION_HANDLERS
 from app.node import Node
+from app.pages import page_routes
 from app.routes.table import routes
 from app.settings import Settings, SettingsError, load_settings
 from archive.database import check_database, open_pool
@@ -160,6 +161,7 @@ def create_app(settings: Settings) -> PlainFaults:
             Mount(SOCKET_PATH, app=_socket_io),
             Mount("/api", routes=routes("/api"), middleware=[cors]),
             *routes(""),
+            *page_routes(settings.demo),
         ],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=_lifespan,

@@ -149,7 +149,8 @@ class Node:
         self.emitter = Emitter(self.appender, self.bus)
         self.roles = Roles(KnownRoles(keys, client), archive, self.orders)
         admissions = Admissions(self.sessions, records, moves, attendance, self.reader, self.access)
-        self.gate = Gate(Tokens(secret), Standings(keys, client), self.roles, self.users, self.sessions, admissions)
+        self.tokens = Tokens(secret)
+        self.gate = Gate(self.tokens, Standings(keys, client), self.roles, self.users, self.sessions, admissions)
         hold_s = settings.task_lease_s * HOLD
         leases = Leases(keys, client, hold_s)
         self.tasks = self.orders.tasks = Tasks(

@@ -133,6 +133,12 @@ class JoinNote(BaseModel):
     note_id: Name
 
 
+class DemoName(BaseModel):
+    """Body of POST /demo/session."""
+
+    name: str
+
+
 class MessageEvent(BaseModel):
     """Body of POST /api/v1/chats/{id}/messages/{mid}/event."""
 

@@ -71,6 +71,12 @@ class Settings(SharedSettings):
     afterthought_s: float = Field(60.0, gt=0, description="How long each of these three may take.")
     max_message_bytes: int = Field(16 << 20, ge=1024, description="Largest message or request body that is taken.")
 
+    demo: bool = Field(
+        False, description="Serve the demo chat at `/`: anybody signs in by a name. `make run` turns it on."
+    )
+    demo_nodes: str = Field("", description="Addresses of all nodes, separated by commas, for the demo to link to.")
+    demo_model: str = Field("echo", description="Model that answers in the demo.")
+
     embedded_worker: bool = Field(True, description="With embedded servers only: run a worker beside this node.")
     session_ttl_s: int = Field(600, ge=1, description="Seconds for which a session that went away may come back.")
     direct_idle_s: float = Field(120, gt=0, description="Silence of a browser after which a direct completion ends.")
@@ -139,6 +145,11 @@ class Settings(SharedSettings):
     def marks(self) -> Marks:
         """When a socket has enough."""
         return Marks(self.send_queue_packets, self.send_queue_bytes, self.send_buffer_bytes)
+
+    @property
+    def demo_addresses(self) -> list[str]:
+        """Where the demo is served, without a slash at the end."""
+        return [url.strip().rstrip("/") for url in self.demo_nodes.split(",") if url.strip()]
 
     @property
     def origins(self) -> list[str] | str:

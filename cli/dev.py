@@ -70,8 +70,10 @@ class Supervisor:
 
     def _children(self) -> list[Child]:
         host = ("--host", self.host)
+        demo = {"DEMO": "true", "DEMO_NODES": ",".join(self._urls())}
         programs = [
-            roomlog(f"node{number}", "serve", *host, "--port", str(port)) for number, port in enumerate(self.ports, 1)
+            roomlog(f"node{number}", "serve", *host, "--port", str(port), settings=demo)
+            for number, port in enumerate(self.ports, 1)
         ]
         programs.append(roomlog("worker", "worker"))
         width = max(len(program.name) for program in programs)
@@ -142,8 +144,10 @@ def first(group: BaseExceptionGroup[Exception]) -> str:
 
 
 def banner(urls: list[str], settings: Settings, redis_url: str | None, user_token: str) -> str:
-    """What a newcomer needs: the addresses, where the data is, the log's server for producers, a token."""
+    """What a newcomer needs: the pages, the addresses, where the data is, the log's server for producers, a token."""
     rows = [
+        ("demo", f"{urls[0]}/"),
+        ("console", f"{urls[0]}/console#token={user_token}"),
         *((f"node {number}", url) for number, url in enumerate(urls, 1)),
         ("data", str(settings.roomlog_data_dir) if settings.log_url is None else "REDIS_URL, DATABASE_URL"),
         *([("redis", redis_url)] if redis_url and settings.log_url is None else []),

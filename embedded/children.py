@@ -5,7 +5,8 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from embedded.errors import EmbeddedError
@@ -21,15 +22,16 @@ LINE_BYTES = 1 << 16  # a longer line of output is cut into pieces
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A command to run, its output marked with `name`."""
+    """A command to run, its output marked with `name`. settings: for its environment, where that does not set them."""
 
     name: str
     command: tuple[str, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
-def roomlog(name: str, *arguments: str) -> Program:
+def roomlog(name: str, *arguments: str, settings: Mapping[str, str] | None = None) -> Program:
     """The program `roomlog` with these arguments."""
-    return Program(name, (sys.executable, "-m", "cli.main", *arguments))
+    return Program(name, (sys.executable, "-m", "cli.main", *arguments), settings or {})
 
 
 class Child:
@@ -83,7 +85,7 @@ class Child:
         """
         process = await asyncio.create_subprocess_exec(
             *self.program.command,
-            env=environment(),
+            env=environment(self.program.settings),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -113,11 +115,13 @@ async def read_line(output: asyncio.StreamReader) -> bytes:
         return await output.readexactly(error.consumed)
 
 
-def environment() -> dict[str, str]:
-    """Ours, with our packages on the path, output that is not held back, and no further worker beside a node."""
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """The settings unless we have them, and ours, with our packages on the path, output that is not held back, and no
+    further worker beside a node.
+    """
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     ours = {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "EMBEDDED_WORKER": "false"}
-    return os.environ | ours
+    return dict(settings) | os.environ | ours
 
 
 def ending(code: int) -> str:

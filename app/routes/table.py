@@ -32,6 +32,7 @@ from app.payloads import (
     BATCH_EVENTS,
     AccessGrants,
     ChatUpdate,
+    DemoName,
     MessageContent,
     MessageEvent,
     NewChat,
@@ -50,6 +51,7 @@ from app.routes import (
     chat_tags,
     chats,
     completions,
+    demo,
     notes,
     rooms,
     status,
@@ -142,6 +144,7 @@ CHANNELS = (
     Operation("POST", _MESSAGE + "/reactions/remove", channel_messages.unreact, ReactionBody, _ACK, answers=_WRITTEN),
 )
 
+_NO_DEMO = ((404, "The demo is off"),)
 _NOTE = "/api/v1/notes/{note_id}"
 _NO_NOTE = ((404, "No such note for you"),)
 
@@ -202,6 +205,8 @@ OPERATIONS = (
     Operation("POST", "/api/tasks/chat/{chat_id}/stop", tasks.stop_of_chat, answers=_WRITE[:1]),
     Operation("GET", "/api/version", status.version, open=True),
     Operation("GET", "/api/config", status.config, open=True),
+    Operation("POST", "/demo/session", demo.session, DemoName, open=True, answers=_NO_DEMO),
+    Operation("GET", "/demo/config", demo.config, open=True, answers=_NO_DEMO),
     Operation("GET", "/livez", status.livez, open=True),
     Operation("GET", "/readyz", status.readyz, open=True, answers=((503, "Not ready: {reasons}"),)),
     Operation("GET", "/metrics", status.metrics, open=True),

@@ -1,0 +1,113 @@
+"""The pages as a node serves them: what it says to browsers beside them, and signing in to the demo by a name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import jwt
+import pytest
+from starlette.applications import Starlette
+
+from app.pages import FOR_EVER, POLICY, page_routes
+from tests.support.nodes import SECRET, Fleet, bearer
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    """What a build wrote, in little."""
+    (tmp_path / "assets").mkdir()
+    for name in ("index.html", "console.html", "theme.js", "icon.svg", "assets/page-1234.js"):
+        (tmp_path / name).write_text(f"this is {name}\n" * 200)
+    (tmp_path.parent / "secret.txt").write_text("not for you")
+    return tmp_path
+
+
+def client_of(folder: Path, *, demo: bool = True) -> httpx.AsyncClient:
+    app = Starlette(routes=page_routes(demo, folder))
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://node")
+
+
+@pytest.mark.parametrize("path", ["/", "/console", "/theme.js", "/icon.svg", "/assets/page-1234.js", "/assets/none.js"])
+async def test_a_page_and_all_it_loads_come_with_the_strict_policy(built: Path, path: str) -> None:
+    async with client_of(built) as client:
+        answer = await client.get(path)
+    assert answer.headers["content-security-policy"] == POLICY
+    assert "unsafe" not in POLICY
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+async def test_what_has_a_hash_in_its_name_is_kept_for_ever_and_the_rest_is_asked_for_again(built: Path) -> None:
+    async with client_of(built) as client:
+        hashed, page, none = [await client.get(path) for path in ("/assets/page-1234.js", "/", "/assets/none.js")]
+        again = await client.get("/", headers={"If-None-Match": page.headers["etag"]})
+    assert hashed.headers["cache-control"] == FOR_EVER
+    assert hashed.headers["content-encoding"] == "gzip"
+    assert page.headers["cache-control"] == "no-cache"
+    assert (none.status_code, none.headers.get("cache-control")) == (404, None)
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    "path", ["/assets/../../secret.txt", "/assets/%2e%2e/%2e%2e/secret.txt", "/assets/..%2findex.html"]
+)
+async def test_nothing_outside_the_folder_is_served(built: Path, path: str) -> None:
+    async with client_of(built) as client:
+        answer = await client.get(path)
+    assert answer.status_code == 404
+    assert "not for you" not in answer.text
+
+
+async def test_pages_that_are_not_built_are_a_sentence_that_says_how(tmp_path: Path) -> None:
+    async with client_of(tmp_path / "nowhere") as client:
+        for path in ("/", "/console"):
+            answer = await client.get(path)
+            assert answer.status_code == 404
+            assert "make pages" in answer.text
+        assert (await client.get("/assets/x.js")).status_code == 404
+
+
+async def test_a_name_is_enough_in_the_demo_and_makes_an_ordinary_user(fleet: Fleet) -> None:
+    async with fleet.inside(demo=True) as node, httpx.AsyncClient(base_url=node.url, trust_env=False) as client:
+        answer = await client.post("/demo/session", json={"name": "  Ann\u00a0Lee "})
+        again = (await client.post("/demo/session", json={"name": "ann lee"})).json()
+        signed_in = answer.json()
+        headers = {"Authorization": f"Bearer {signed_in['token']}"}
+        user = (await client.get("/api/v1/auths/", headers=headers)).json()
+        config = (await client.get("/demo/config")).json()
+    assert (signed_in["id"], signed_in["name"]) == (again["id"], "Ann Lee")
+    assert (user["id"], user["name"], user["role"]) == (signed_in["id"], "Ann Lee", "user")
+    assert jwt.decode(signed_in["token"], SECRET, algorithms=["HS256"])["exp"]
+    assert config["node"] == node.node.name
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 61, "a\u0001b", 7, None])
+async def test_a_bad_name_is_refused_in_words(fleet: Fleet, name: object) -> None:
+    async with fleet.inside(demo=True) as node, httpx.AsyncClient(base_url=node.url, trust_env=False) as client:
+        answer = await client.post("/demo/session", json={"name": name})
+    assert answer.status_code == 400
+    assert answer.json()["detail"].startswith("name: ")
+
+
+@pytest.mark.parametrize("name", ["admin", "alice", "Alice"])
+async def test_nobody_becomes_somebody_else_by_a_name(fleet: Fleet, name: str) -> None:
+    async with fleet.inside(demo=True) as node, httpx.AsyncClient(base_url=node.url, trust_env=False) as client:
+        signed_in = (await client.post("/demo/session", json={"name": name})).json()
+        headers = {"Authorization": f"Bearer {signed_in['token']}"}
+        assert signed_in["id"] not in ("admin", "alice")
+        assert (await client.get("/api/v1/users/", headers=headers)).status_code == 403
+        assert (await client.get("/api/v1/users/", headers=bearer("root", role="admin"))).status_code == 200
+
+
+async def test_without_the_demo_nobody_signs_in_by_a_name(fleet: Fleet) -> None:
+    async with fleet.inside() as node, httpx.AsyncClient(base_url=node.url, trust_env=False) as client:
+        answers = [
+            await client.post("/demo/session", json={"name": "Ann"}),
+            await client.get("/demo/config"),
+            await client.get("/"),
+        ]
+        console = await client.get("/console")
+    assert [answer.status_code for answer in answers] == [404, 404, 404]
+    assert all("DEMO=true" in answer.json()["detail"] for answer in answers)
+    assert console.headers["content-security-policy"] == POLICY
