@@ -103,7 +103,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
   --no-emit-find-links --upgrade --custom-compile-command "make lock"
 lock:
 	$(LOCK) pyproject.toml requirements.in -o requirements.txt
-	$(LOCK) pyproject.toml requirements.in --extra test -c requirements.txt -o requirements-test.txt
+	$(LOCK) pyproject.toml requirements.in --extra test --extra otel -c requirements.txt -o requirements-test.txt
 	$(LOCK) pyproject.toml requirements.in --extra bench -c requirements-test.txt -o requirements-bench.txt
 	$(LOCK) --group web -c requirements-test.txt -o requirements-web.txt
 	for folder in tests/js cli/demo/js bench/peers/node web/provider web/pages; do (cd $$folder && npm install --package-lock-only --no-audit --no-fund); done

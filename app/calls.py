@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from app import metrics
 from app.question import STAYING_TYPES, Patience, Question
 from registry.calls import CallRecords, CallState
 from registry.pool import Pool, Pooled
@@ -60,6 +61,15 @@ class Calls:
         (`request:interaction:done`), and the record is gone, at the latest after `CALL_TTL_S`. Raises LogUnavailable
         when the session cannot be looked up.
         """
+        try:
+            answer = await self._ask(question)
+        except BaseException as fault:
+            metrics.CALLS.labels("withdrawn" if isinstance(fault, asyncio.CancelledError) else "failed").inc()
+            raise
+        metrics.CALLS.labels("gone" if answer is GONE else "silent" if answer is SILENT else "answered").inc()
+        return answer
+
+    async def _ask(self, question: Question) -> Any:
         session = await self._pool.find(question.sid)
         if session is None or session.user_id != question.user_id:
             return GONE

@@ -12,6 +12,7 @@ from archive.envelope import message_entry
 from streams.append import Appended, Appender, Fence, NewEntry, Once
 from streams.bus import Bus, Signal
 from streams.errors import LogError
+from telemetry.words import snake
 
 EPHEMERAL_TYPES = frozenset({"typing", "chat:presence"})
 """`events` types that are worth nothing a moment later: never in the log."""
@@ -71,7 +72,7 @@ class Emitter:
         try:
             appended = await self._appender.append(entry)
         except LogError as fault:
-            metrics.APPENDS.labels(type(fault).__name__).inc()
+            metrics.APPENDS.labels(snake(type(fault).__name__)).inc()
             raise
         metrics.APPENDS.labels("repeated" if appended.repeated else "appended").inc()
         return appended

@@ -108,8 +108,6 @@ class Hub:
 
     def deliver(self, entries: Sequence[Entry], position: Position) -> None:
         """The tail's delivery: hand entries to the live members of their rooms, in order."""
-        if entries:
-            metrics.DELIVERY_DELAY.observe(max(time.time() - entries[0].position.ms / 1000, 0))
         self.history.follow(entries)
         delivered = 0
         for entry in entries:
@@ -122,7 +120,9 @@ class Hub:
                         delivered += 1
                 if entry.reset:
                     self.on_reset(entry)
-        metrics.DELIVERED.inc(delivered)
+        if delivered:
+            metrics.DELIVERED.inc(delivered)
+            metrics.APPEND_TO_SOCKET.observe(max(time.time() - entries[0].position.ms / 1000, 0))
 
     def _hand_over(self, feed: Feed, entry: Entry) -> None:
         if not feed.skips(entry):

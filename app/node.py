@@ -60,6 +60,7 @@ from app.shared_chats import SharedChats
 from app.sharing import Sharing
 from app.tasks import Tasks
 from app.users import Users
+from app.vitals import Vitals
 from archive.store import Archive
 from registry.activity import Activity
 from registry.calls import CallRecords
@@ -152,7 +153,7 @@ class Node:
         self.tokens = Tokens(secret)
         self.gate = Gate(self.tokens, Standings(keys, client), self.roles, self.users, self.sessions, admissions)
         hold_s = settings.task_lease_s * HOLD
-        leases = Leases(keys, client, hold_s)
+        leases = self.leases = Leases(keys, client, hold_s)
         self.tasks = self.orders.tasks = Tasks(
             self.name,
             leases,
@@ -196,6 +197,7 @@ class Node:
         self.completions = Completions(settings, self.emitter, self.tasks)
         self.folded = FoldedWaiter(self.rooms)
         self.health = Health(self, client)
+        self.vitals = Vitals(self, client)
         self._tasks: asyncio.TaskGroup | None = None
         self._repairing = asyncio.Lock()
         self._repairs_from: list[Position] = []
@@ -318,6 +320,7 @@ class Node:
 
     def _new_epoch(self, position: Position) -> None:
         log.warning("the log's server restarted or was replaced: new epoch at %s, clients reload", position)
+        metrics.EPOCHS.inc()
         self.hub.history.clear()
         self.sessions.reset_all(position)
         self.documents.log_began_anew()
@@ -346,8 +349,6 @@ class Node:
                 await self._disconnect_revoked()
             except LogUnavailable as fault:
                 log.warning("revoked tokens were not looked for: %s", fault)
-            metrics.ROOMS.set(len(self.hub.wanted))
-            metrics.TAIL_AGE.set(self.tail_age_s)
             await asyncio.sleep(REPORT_S)
 
     @property

@@ -57,6 +57,11 @@ class Settings(BaseSettings):
     roomlog_data_dir: Path = Field(Path(".data"), description="Folder of the embedded servers and the dev secret.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
 
+    worker_metrics_port: int = Field(
+        0, ge=0, le=65535, description="Port on which a worker answers /metrics and /livez; 0: none."
+    )
+    worker_metrics_host: str = Field("127.0.0.1", description="Address for it.")
+
     room_cap: int = Field(100_000, ge=100, description="Entries of a room above which appends are refused (429).")
     room_keep: int = Field(
         50_000, ge=10, description="Folded entries of a room above which the oldest are trimmed, whatever their age."

@@ -123,6 +123,10 @@ class Tasks:
             await tell(active)
             told = active
 
+    async def count(self) -> int:
+        """How many leases there are, with those that ran out and were not seen to yet."""
+        return int(await retrying(lambda: self._client.zcard(self._keys.task_leases), 1.0))
+
     async def running_of(self, user_id: str) -> list[str]:
         """Ids of one user's tasks whose lease is held."""
         return await self._listed(self._keys.tasks_of_user(user_id), "held", LISTED)

@@ -24,6 +24,7 @@ class WorkerConfig:
     document_effort: when one fold of a document ends its search for what ends the sandbox.
     document_keep_bytes: what the log keeps of a document at most, if it is folded.
     fold_due: when documents are due.
+    metrics_host, metrics_port: where /metrics and /livez are answered; port 0: nowhere.
     round_rooms, round_entries: what one transaction takes up at most; a room always gets `slice_entries_min`.
     """
 
@@ -43,6 +44,8 @@ class WorkerConfig:
     document_effort: Effort = field(default_factory=Effort)
     document_keep_bytes: int = 16 << 20
     fold_due: FoldDue = field(default_factory=FoldDue)
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 0
     round_rooms: int = 500
     round_entries: int = 10_000
     slice_entries_min: int = 50

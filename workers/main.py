@@ -35,12 +35,14 @@ from streams.rooms import Rooms
 from workers.compactor import Compactor
 from workers.config import WorkerConfig
 from workers.interrupter import Interrupter
+from workers.metrics import catalogue_of
 from workers.persister import Persister
 from workers.reaper import LEASE, Reaper
 from workers.reclaimer import Reclaimer
 from workers.sandbox import Sandbox
 from workers.sweeper import Sweeper
 from workers.tally import Reporter, Reports, Tally
+from workers.window import Window, WindowClosed
 
 log = logging.getLogger("roomlog.worker")
 
@@ -71,8 +73,10 @@ def main() -> int:
     except (EmbeddedError, ServerUnfit, DatabaseUnusable, LogUnavailable, SQLAlchemyError) as fault:
         return _fail(fault, 1)
     except BaseExceptionGroup as faults:
-        log.critical("a loop of this worker died", exc_info=faults)
-        return _fail(_first(faults), 1)
+        first = _first(faults)
+        if not isinstance(first, WindowClosed):
+            log.critical("a loop of this worker died", exc_info=faults)
+        return _fail(first, 1)
     return 0
 
 
@@ -127,6 +131,7 @@ async def run_loops(link: Link, archive: Archive, config: WorkerConfig, stop: as
         ),
         Reaper(Lease(link, client, LEASE), Orphans(link.keys, client, LEASE), config, stop),
         Reporter(worker, tally, reports, rooms, stop),
+        *_window(config, tally, stop),
     )
     await jobs.ensure_group()
     log.info("worker %s is at work", worker)
@@ -135,6 +140,12 @@ async def run_loops(link: Link, archive: Archive, config: WorkerConfig, stop: as
             group.create_task(_until_stopped(loop, stop), name=type(loop).__name__)
     left = await jobs.leave()
     log.info("worker %s stopped%s", worker, "" if left else "; another worker claims its jobs")
+
+
+def _window(config: WorkerConfig, tally: Tally, stop: asyncio.Event) -> tuple[Loop, ...]:
+    if not config.metrics_port:
+        return ()
+    return (Window(config.metrics_host, config.metrics_port, catalogue_of(tally), stop),)
 
 
 async def _until_stopped(loop: Loop, stop: asyncio.Event) -> None:
@@ -157,6 +168,8 @@ def config_of(settings: Settings) -> WorkerConfig:
         log_length=settings.shard_log_length,
         document_keep_bytes=settings.document_keep_bytes,
         fold_due=settings.fold_due,
+        metrics_host=settings.worker_metrics_host,
+        metrics_port=settings.worker_metrics_port,
     )
 
 

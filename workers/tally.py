@@ -27,7 +27,8 @@ class Tally:
 
     lost: times that entries were missing from the log before they were folded. parked: poison entries.
     quarantined: updates of documents that no sandbox survived.
-    sql_ok: whether the last transaction found the database. oldest_ms: position of the oldest entry in hand, or 0.
+    sql_ok: whether the last transaction found the database. log_ok: whether the last report was taken.
+    oldest_ms: position of the oldest entry in hand, or 0.
     """
 
     folded_entries: int = 0
@@ -37,6 +38,7 @@ class Tally:
     lost: int = 0
     jobs_held: int = 0
     sql_ok: bool = True
+    log_ok: bool = True
     oldest_ms: int = 0
 
     def in_hand_s(self) -> float:
@@ -92,7 +94,9 @@ class Reporter:
         while not self._stop.is_set():
             try:
                 await self._reports.put(self._worker, self._tally, await self._rooms.oldest_job_age_s())
+                self._tally.log_ok = True
             except LogUnavailable as fault:
+                self._tally.log_ok = False
                 log.warning("cannot report: %s", fault)
             await paused(self._stop, REPORT_EVERY_S)
         try:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from app import __version__
 from app.http import Json, node_of
+from app.metrics import NODE
 
 
 async def livez(_request: Request) -> Response:
@@ -25,8 +26,8 @@ async def readyz(request: Request) -> Response:
 
 async def metrics(request: Request) -> Response:
     """Metrics in Prometheus' text format."""
-    node_of(request).sessions.measure()
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    await node_of(request).vitals.look()
+    return Response(generate_latest(NODE.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 async def version(_request: Request) -> Response:

@@ -1,0 +1,1 @@
+"""What nodes and workers tell of themselves: metrics, log lines, traces."""
