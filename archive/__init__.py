@@ -7,11 +7,12 @@ to_wire                           a StoredChat as clients read it
 """
 
 from archive.chat import NEW_TITLE, ChatSummary, StoredChat, StoredMessage
-from archive.commit import CommitResult, RefusedChat, RoomFold
+from archive.commit import CommitResult, RefusedChat
 from archive.database import check_database, open_pool
 from archive.errors import ArchiveError, ArchiveRefused, ArchiveUnavailable, DatabaseUnusable, FoldError
 from archive.fold import Sifted, apply, fold, fold_all, overlay, sift
 from archive.patches import Changes, ChatPatch, MessagePatch, Ops, compose
+from archive.room_fold import RoomFold
 from archive.store import Archive
 from archive.wire import to_wire
 

@@ -14,11 +14,12 @@ from archive.channel_store import ChannelArchive
 from archive.chat import StoredChat
 from archive.chat_list import ChatList
 from archive.chat_marks import ChatMark
-from archive.commit import CommitResult, RoomFold
+from archive.commit import CommitResult
 from archive.database import translated
 from archive.document_store import DocumentArchive
 from archive.documents import Keeping
 from archive.note_store import NoteArchive
+from archive.room_fold import RoomFold
 from archive.shared_list import SharedOf
 from archive.sharing import Grant
 from archive.tables import Key

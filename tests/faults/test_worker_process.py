@@ -24,7 +24,7 @@ from streams.link import Client, Link
 from tests.support.nodes import DEADLINE_S, Fleet, Process, eventually
 from tests.support.postgres import Postgres
 from tests.support.proxy import proxy_to
-from tests.support.stalls import away, held, worker_waits
+from tests.support.stalls import away, cut_off, held, worker_waits
 from tests.support.valkey import ValkeyServer, free_port, running_appender
 
 ROOM = "user:owner"
@@ -110,6 +110,7 @@ async def test_killed_before_the_commit_nothing_is_missing(
         position = (await appender.append(delta("kept"))).position
         await worker_waits(database_url)
         worker.kill()
+        await cut_off(database_url)  # a commit is one statement, which PostgreSQL would end without the worker
     assert await sight.content() == ""
     fleet.worker(**FAST)
     await sight.folded(position)

@@ -11,8 +11,18 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from archive import Archive, ArchiveUnavailable, DatabaseUnusable, chat_list, check_database, commit, open_pool, reads
+from archive import (
+    Archive,
+    ArchiveUnavailable,
+    DatabaseUnusable,
+    chat_list,
+    chat_store,
+    check_database,
+    open_pool,
+    reads,
+)
 from archive.database import require_version
+from archive.patches import MESSAGE_FIELDS
 from streams.entry import Position
 from tests.support.postgres import Postgres, UserLog
 
@@ -79,9 +89,8 @@ async def test_no_statement_reads_a_whole_table(archive: Archive, database_url: 
     log.add("message", {"content": "a"})
     await archive.commit([log.fold()])
     statements: list[tuple[bytes, list[Any]]] = [
-        (commit._MOVE, [["user:a"], [0], [0], [1], [0]]),
-        (commit._PATCH_CHATS, ["[]"]),
-        (commit._PATCH_MESSAGES, ["[]"]),
+        (chat_store.statement(True, ("content",)), ["[[], [], []]"]),
+        (chat_store.statement(True, tuple(MESSAGE_FIELDS)), ["[[], [], []]"]),
         (reads._CHAT, ["chat"]),
         (chat_list._WINDOW, ["owner", [], 60, 0]),
         (reads._POSITIONS, [[log.room]]),
@@ -147,7 +156,7 @@ async def test_a_connection_cut_in_a_commit_is_unavailable_and_nothing_is_stored
         blocker.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
         task = asyncio.create_task(archive.commit([log.fold()]))
         async with asyncio.timeout(10):
-            while await kill_connections(postgres, database_url, doing="%UPDATE messages%") == 0:
+            while await kill_connections(postgres, database_url, doing="%UPDATE rooms%") == 0:
                 pass  # not there yet
         with pytest.raises(ArchiveUnavailable):
             await task

@@ -11,10 +11,10 @@ import psycopg
 import pytest
 
 from archive import Archive
-from archive.commit import RoomFold
 from archive.documents import FoldedDocument, Outcome, StoredDocument
 from archive.notes import NOTES
 from archive.patches import Changes
+from archive.room_fold import RoomFold
 from archive.yjs import decode_vector
 from streams.append import Appender, NewEntry
 from streams.documents import FIRST_EPOCH, LONGEST_WAIT_MS, Content, DocumentLog, FoldDue, Opening

@@ -33,6 +33,16 @@ async def worker_waits(database_url: str) -> None:
         await eventually(waits, DEADLINE_S)
 
 
+async def cut_off(database_url: str) -> None:
+    """End the connections that stand before the lock, as the death of their machine does; they store nothing."""
+    ended = b"""
+        SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'
+    """
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        await connection.execute(ended)
+
+
 class away:  # noqa: N801 - reads as a statement
     """Inside, the database refuses connections and has none."""
 
