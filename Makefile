@@ -1,6 +1,7 @@
 # One command per chore. `make run` and `make test` do all their own set-up; `make lock` is the only one that needs `uv`.
 PYTHON ?= python3
 PORT ?= 8080
+JOBS ?= 4
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --quiet --disable-pip-version-check
@@ -23,8 +24,9 @@ pages: app/static/index.html
 demo: $(STAMPS)/run
 	@exec $(PY) -m cli.main demo
 
+# Side by side, each of them with servers of its own: tests mostly wait.
 test: $(STAMPS)/run $(STAMPS)/test $(STAMPS)/node $(STAMPS)/provider pages
-	$(PY) -m pytest
+	$(PY) -m pytest --numprocesses=$(JOBS) --dist=loadfile
 
 # `make bench` measures everything (about 20 minutes), `make bench QUICK=1` the chief cases once; ARGS="--help" tells more.
 bench: $(STAMPS)/run $(STAMPS)/bench
