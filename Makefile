@@ -8,7 +8,7 @@ PIP := $(PY) -m pip --quiet --disable-pip-version-check
 STAMPS := $(VENV)/stamps
 export PORT
 
-.PHONY: setup run pages test check demo bench bench-documents lock clean
+.PHONY: setup docs run pages test check demo bench bench-documents lock clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMPS)/run
@@ -41,6 +41,10 @@ check: $(STAMPS)/run $(STAMPS)/test $(STAMPS)/provider pages
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+
+# The pages that say what the code says.
+docs: $(STAMPS)/run
+	$(PY) docs/generate.py
 
 # The virtual environment. A stamp is older than its lock file when that changed: then, and only then, pip runs again.
 $(STAMPS)/venv:

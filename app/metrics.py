@@ -192,8 +192,8 @@ FOLD_LAG = NODE.gauge(
 )
 FOLD_LAG_ENTRIES = NODE.gauge(
     "roomlog_fold_lag_entries",
-    "Entries that wait to be folded: at least so many, of the 200 rooms that wait longest; a room's 2,000 oldest "
-    "count. Seen alike by every node.",
+    "Entries that wait to be folded: at least so many. Of the 200 rooms that wait longest 500 of every 20 "
+    "are counted. Seen alike by every node.",
     "How far is PostgreSQL behind the log?",
 )
 FOLD_ROOMS = NODE.gauge(
