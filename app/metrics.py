@@ -5,6 +5,8 @@ from __future__ import annotations
 import platform
 from typing import get_args
 
+from prometheus_client.metrics import MetricWrapperBase
+
 from app import __version__
 from app.documents.refusals import Code
 from app.documents.sync import Mode
@@ -227,3 +229,9 @@ CLOCK_OFFSET = NODE.gauge(
     "This machine's clock less the log server's; half a round trip is its error.",
     "Can latencies be believed?",
 )
+
+
+def total(metric: MetricWrapperBase, *but: str) -> int:
+    """A metric of this process, all its labels together, without those with one of these values."""
+    samples = [sample for family in metric.collect() for sample in family.samples]
+    return int(sum(sample.value for sample in samples if not set(but) & set(sample.labels.values())))

@@ -52,6 +52,7 @@ from app.orders import Orders
 from app.presence import Attendance
 from app.producer import Producer
 from app.roles import Roles
+from app.selfreport import SelfReport
 from app.server import Server
 from app.session import Session
 from app.sessions import Limits, NodeSessions
@@ -62,6 +63,8 @@ from app.tasks import Tasks
 from app.users import Users
 from app.vitals import Vitals
 from archive.store import Archive
+from oversight.overview import Overseer
+from oversight.rooms import RoomList
 from registry.activity import Activity
 from registry.calls import CallRecords
 from registry.directs import Directs
@@ -198,6 +201,9 @@ class Node:
         self.folded = FoldedWaiter(self.rooms)
         self.health = Health(self, client)
         self.vitals = Vitals(self, client)
+        self.self_report = SelfReport(self)
+        self.overseer = Overseer(link, client, archive, settings.worker_lag_s, __version__)
+        self.room_list = RoomList(link, client, archive)
         self._tasks: asyncio.TaskGroup | None = None
         self._repairing = asyncio.Lock()
         self._repairs_from: list[Position] = []
@@ -332,7 +338,7 @@ class Node:
     async def report(self) -> None:
         """Report this node to the others. Raises LogUnavailable."""
         obeyed = min([self.hub.position, *self._repairs_from, *self.orders.unfinished])
-        await self.nodes.report(self.name, obeyed, version=__version__, connections=len(self.sessions.by_sid))
+        await self.nodes.report(self.name, obeyed, self.self_report.facts())
         self.reported_at = time.monotonic()
 
     async def _try_to_report(self) -> None:

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from app import metrics
-from registry.workers import living_workers
+from registry.workers import Workers
 from streams.condition import condition_of
 from streams.deadletters import DeadLetters
 from streams.entry import Position
@@ -50,6 +50,7 @@ class Vitals:
         self._node = node
         self._client = client
         self._letters = DeadLetters(node.link, client)
+        self._workers = Workers(node.link.keys, client)
         self._looking = asyncio.Lock()
         self._looked_at = -math.inf
 
@@ -96,12 +97,12 @@ class Vitals:
         metrics.BARRIER_AGE.set(_behind_s(min(passed, default=newest), newest))
 
     async def _folding(self) -> None:
-        node, keys = self._node, self._node.link.keys
+        node = self._node
         waiting = await unfolded(node.link, self._client, TRY_S)
         metrics.FOLD_ROOMS.set(waiting.rooms)
         metrics.FOLD_LAG_ENTRIES.set(waiting.entries)
         metrics.FOLD_LAG.set(await node.rooms.oldest_job_age_s())
-        metrics.WORKERS.set(await living_workers(keys, self._client, TRY_S))
+        metrics.WORKERS.set(sum(worker.alive for worker in await self._workers.reports(TRY_S)))
         metrics.DEAD_LETTERS.set(await self._letters.count())
         metrics.TASK_LEASES.set(await node.leases.count())
 

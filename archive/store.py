@@ -20,6 +20,7 @@ from archive.document_store import DocumentArchive
 from archive.documents import Keeping
 from archive.note_store import NoteArchive
 from archive.room_fold import RoomFold
+from archive.server import DatabaseFacts, database_facts
 from archive.shared_list import SharedOf
 from archive.sharing import Grant
 from archive.tables import Key
@@ -128,6 +129,11 @@ class Archive:
         """Return when the database answers and its tables are there."""
         async with self._connection() as connection:
             await connection.execute(b"SELECT FROM rooms LIMIT 0")
+
+    async def server(self) -> DatabaseFacts:
+        """What the database says of itself."""
+        async with self._connection() as connection:
+            return await database_facts(connection)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection[Any]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from streams.entry import Position
 from streams.link import Client, Link, retrying, run_script
+
+_GLOB = re.compile(r"[*?\[\]\\^]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,28 @@ class RoomHead:
 
     room: str
     head: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Unfolded:
+    """entries: that follow a position, as far as they were counted. more: there are more.
+
+    oldest_ms: of the first of them, Unix ms; 0: there is none.
+    """
+
+    entries: int
+    more: bool
+    oldest_ms: int
+
+
+LOOK_ROOMS = 1_000
+"""Of one scan or pipeline: about a millisecond of the server."""
+
+COUNT_ROOMS = 20
+"""Of one script that counts entries: with the bounds below, some milliseconds of the server at most."""
+
+COUNTED_BYTES = 64 << 10
+"""Payload after which a room's entries are counted no further."""
 
 
 class Rooms:
@@ -33,6 +58,43 @@ class Rooms:
             if cursor == 0:
                 return
 
+    async def window(self, scan: int, size: int, part: str = "") -> tuple[list[RoomHead], int]:
+        """The rooms of about `size` of all, from where a scan stands, that have `part` in their names; and where the
+        next window begins, 0 when this was the last. scan: 0 for the first. A bounded number of commands."""
+        found: dict[bytes, bytes] = {}
+        match = "*" + _GLOB.sub(r"\\\g<0>", part) + "*" if part else None
+        for _ in range(max(size // LOOK_ROOMS, 1)):
+            scan, some = await retrying(
+                lambda at=scan: self._client.hscan(self._keys.heads, at, match, LOOK_ROOMS)  # type: ignore[misc]
+            )
+            found |= some
+            if scan == 0:
+                break
+        return [RoomHead(room.decode(), Position.parse(head)) for room, head in found.items()], int(scan)
+
+    async def count(self) -> int:
+        """How many rooms the log knows."""
+        return int(await retrying(lambda: self._client.hlen(self._keys.heads)))
+
+    async def head(self, room: str) -> Position | None:
+        """The room's newest position; None for a room that the log does not know."""
+        raw = await retrying(lambda: self._client.hget(self._keys.heads, room))
+        return Position.parse(raw) if raw else None
+
+    async def unfolded(self, after: Mapping[str, Position], most: int) -> dict[str, Unfolded]:
+        """What follows a position in each of these rooms; `most` of each are counted, fewer when they are large."""
+        found: dict[str, Unfolded] = {}
+        rooms = list(after)
+        for start in range(0, len(rooms), COUNT_ROOMS):
+            some = rooms[start : start + COUNT_ROOMS]
+            keys = [self._keys.room(room) for room in some]
+            args = [most, COUNTED_BYTES, *(str(after[room]) for room in some)]
+            raw = await retrying(lambda keys=keys, args=args: run_script(self._client, "rooms_unfolded", keys, args))  # type: ignore[misc]
+            for number, room in enumerate(some):
+                entries, more, oldest_ms = raw[3 * number : 3 * number + 3]
+                found[room] = Unfolded(entries, bool(more), oldest_ms)
+        return found
+
     async def folded(self, rooms: Sequence[str]) -> dict[str, Position]:
         """The last known committed position per room; ZERO when there is none. May lag behind SQL, never lead it."""
         if not rooms:
@@ -41,13 +103,20 @@ class Rooms:
         return {room: Position.parse(at) if at else Position.ZERO for room, at in zip(rooms, raw, strict=True)}
 
     async def lengths(self, rooms: Sequence[str]) -> dict[str, int]:
+        """How many entries of each room the log has."""
+        found: dict[str, int] = {}
+        for start in range(0, len(rooms), LOOK_ROOMS):
+            found |= await self._lengths(rooms[start : start + LOOK_ROOMS])
+        return found
+
+    async def _lengths(self, rooms: Sequence[str]) -> dict[str, int]:
         async def lengths() -> list[int]:
             pipe = self._client.pipeline(transaction=False)
             for room in rooms:
                 pipe.xlen(self._keys.room(room))
             return list(await pipe.execute())
 
-        return dict(zip(rooms, await retrying(lengths), strict=True)) if rooms else {}
+        return dict(zip(rooms, await retrying(lengths), strict=True))
 
     async def sizes(self, rooms: Sequence[str]) -> dict[str, int]:
         """About how many bytes of the server's memory each room's stream takes: an estimate from a few samples."""

@@ -25,6 +25,7 @@ from registry.lease import Lease
 from registry.orphans import Orphans
 from registry.settings import Settings, SettingsError, load_settings
 from registry.tasks import Tasks
+from registry.workers import Workers
 from streams.documents import DocumentLog
 from streams.errors import LogUnavailable, ServerUnfit
 from streams.jobs import Jobs
@@ -41,7 +42,7 @@ from workers.reaper import LEASE, Reaper
 from workers.reclaimer import Reclaimer
 from workers.sandbox import Sandbox
 from workers.sweeper import Sweeper
-from workers.tally import Reporter, Reports, Tally
+from workers.tally import Reporter, Tally
 from workers.window import Window, WindowClosed
 
 log = logging.getLogger("roomlog.worker")
@@ -109,15 +110,15 @@ async def run_loops(link: Link, archive: Archive, config: WorkerConfig, stop: as
     worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     client = link.client(connections=8)
     jobs, rooms, tally = Jobs(link, client, worker), Rooms(link, client), Tally()
-    reports = Reports(link.keys, client)
+    workers = Workers(link.keys, client)
     documents, reader = DocumentLog(link, client, config.fold_due), Reader(link, client)
     persister = Persister(link, jobs, archive, config, tally, stop)
     reclaiming = Persister(link, jobs, archive, config, tally, stop)
     sweep_lease = Lease(link, client, "sweep", SWEEP_LEASE_S)
     loops: tuple[Loop, ...] = (
         persister,
-        Reclaimer(jobs, reclaiming, config, stop),
-        Sweeper(sweep_lease, rooms, jobs, documents, archive, reports, config, stop),
+        Reclaimer(jobs, reclaiming, config, tally, stop),
+        Sweeper(sweep_lease, rooms, jobs, documents, archive, workers, config, stop),
         Interrupter(
             link,
             Tasks(link.keys, client, INTERRUPT_LEASE_S),
@@ -130,7 +131,7 @@ async def run_loops(link: Link, archive: Archive, config: WorkerConfig, stop: as
             for _ in range(config.compactors)
         ),
         Reaper(Lease(link, client, LEASE), Orphans(link.keys, client, LEASE), config, stop),
-        Reporter(worker, tally, reports, rooms, stop),
+        Reporter(worker, tally, workers, rooms, stop),
         *_window(config, tally, stop),
     )
     await jobs.ensure_group()

@@ -9,7 +9,7 @@ from streams.errors import LogUnavailable
 from streams.jobs import Jobs
 from workers.config import WorkerConfig
 from workers.persister import Persister, Stopped
-from workers.tally import paused
+from workers.tally import Tally, paused
 
 log = logging.getLogger("roomlog.reclaimer")
 
@@ -19,10 +19,13 @@ CLAIM_JOBS = 100
 class Reclaimer:
     """Claims jobs whose holder is silent and has them folded."""
 
-    def __init__(self, jobs: Jobs, persister: Persister, config: WorkerConfig, stop: asyncio.Event) -> None:
+    def __init__(
+        self, jobs: Jobs, persister: Persister, config: WorkerConfig, tally: Tally, stop: asyncio.Event
+    ) -> None:
         self._jobs = jobs
         self._persister = persister
         self._config = config
+        self._tally = tally
         self._stop = stop
 
     async def run(self) -> None:
@@ -43,6 +46,7 @@ class Reclaimer:
         jobs = await self._jobs.claim(idle_ms, CLAIM_JOBS)
         if jobs:
             log.info("taking over %d jobs of workers that are silent", len(jobs))
+            self._tally.claims += len(jobs)
             await self._persister.persist(jobs)
         # A worker waits for a job no longer than a second at a time, so a live one is never this silent.
         for name in await self._jobs.forget_consumers(max(idle_ms * 6, 60_000)):

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from archive import Archive
 from archive.errors import ArchiveError
 from registry.lease import Lease, LeaseLost
+from registry.workers import Workers
 from streams.documents import DocumentLog
 from streams.entry import Position
 from streams.errors import LogUnavailable
@@ -17,7 +18,7 @@ from streams.keys import is_document, is_folded
 from streams.rooms import RoomHead, Rooms
 from workers.config import WorkerConfig
 from workers.document_sweep import DocumentSweep
-from workers.tally import Reports, paused
+from workers.tally import paused
 from workers.trimmer import END, Trimmer
 
 log = logging.getLogger("roomlog.sweeper")
@@ -33,7 +34,7 @@ class Sweeper:
         jobs: Jobs,
         documents: DocumentLog,
         archive: Archive,
-        reports: Reports,
+        workers: Workers,
         config: WorkerConfig,
         stop: asyncio.Event,
     ) -> None:
@@ -43,7 +44,7 @@ class Sweeper:
         self._trimmer = Trimmer(rooms, config)
         self._documents = DocumentSweep(documents, rooms, archive, self._trimmer, config)
         self._archive = archive
-        self._reports = reports
+        self._workers = workers
         self._config = config
         self._stop = stop
 
@@ -58,7 +59,7 @@ class Sweeper:
 
     async def sweep_once(self) -> None:
         """One walk over all rooms. Raises LogUnavailable or ArchiveError; what was done until then stays done."""
-        await self._reports.remove_dead()
+        await self._workers.remove_dead()
         async for heads in self._rooms.slices():
             if self._stop.is_set():
                 return

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -43,6 +43,7 @@ from app.payloads import (
     UserUpdate,
 )
 from app.routes import (
+    admin,
     channel_members,
     channel_messages,
     channel_webhooks,
@@ -59,6 +60,8 @@ from app.routes import (
     usage,
     users,
 )
+from oversight.overview import Overview
+from oversight.rooms import RoomPage
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -72,6 +75,7 @@ class Operation:
     """method, path: as Starlette has them. body: model of the JSON body. query: names of query parameters.
 
     several: the body may also be a list of them. open: needs no token. answers: statuses besides 200 and their meaning.
+    answer: what 200 brings, where that has a type.
     """
 
     method: str
@@ -83,6 +87,7 @@ class Operation:
     open: bool = False
     answers: tuple[tuple[int, str], ...] = ()
     several: bool = False
+    answer: type[Any] | None = None
 
 
 _WRITE = ((404, "No such chat for you"), (429, "The room is full; retry"), (503, "The log does not answer; retry"))
@@ -145,6 +150,14 @@ CHANNELS = (
 )
 
 _NO_DEMO = ((404, "The demo is off"),)
+_ADMIN_ROOMS = ("q", "cursor", "limit", "order")
+_OVERSEEN = (*_ADMIN, *_DOWN)
+
+OVERSIGHT = (
+    Operation("GET", "/api/v1/admin/overview", admin.overview, answers=_ADMIN, answer=Overview),
+    Operation("GET", "/api/v1/admin/rooms", admin.rooms, None, _ADMIN_ROOMS, answers=_OVERSEEN, answer=RoomPage),
+)
+
 _NOTE = "/api/v1/notes/{note_id}"
 _NO_NOTE = ((404, "No such note for you"),)
 
@@ -211,6 +224,7 @@ OPERATIONS = (
     Operation("GET", "/readyz", status.readyz, open=True, answers=((503, "Not ready: {reasons}"),)),
     Operation("GET", "/metrics", status.metrics, open=True),
     *CHANNELS,
+    *OVERSIGHT,
 )
 
 
@@ -245,7 +259,7 @@ def _describe(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     refused = () if operation.open else ((401, "The token is missing or not valid"),)
     malformed = () if operation.open else ((400, "Malformed"),)
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-    responses: dict[str, Any] = {"200": {"description": "Done"}}
+    responses: dict[str, Any] = {"200": _done(operation, schemas)}
     for status_code, meaning in (*malformed, *refused, *operation.answers):
         responses[str(status_code)] = {"description": meaning, "content": error}
     described: dict[str, Any] = {
@@ -263,6 +277,18 @@ def _describe(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
         content = {"application/json": {"schema": {"oneOf": [one, many]} if operation.several else one}}
         described["requestBody"] = {"required": True, "content": content}
     return described
+
+
+def _done(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
+    """What 200 means; the schemas of what it brings are added."""
+    if operation.answer is None:
+        return {"description": "Done"}
+    adapter = TypeAdapter(operation.answer)
+    schema = adapter.json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
+    name = operation.answer.__name__
+    schemas |= schema.pop("$defs", {}) | {name: schema}
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+    return {"description": "Done", "content": content}
 
 
 async def openapi(_request: Request) -> Response:

@@ -1,6 +1,15 @@
--- Stores a node's report with the server's time, the one clock by which reports are compared.
+-- Stores a node's report with the server's time, the one clock by which reports are compared, and how far it is behind.
 --
--- KEYS: nodes
--- ARGV: node, report (JSON object that is not empty)
+-- KEYS: nodes, log
+-- ARGV: node, report (JSON object that is not empty), position that the node is past
+--
+-- behind_ms: the age of the oldest entry that the node is not past; 0 when there is none.
 local time = redis.call('TIME')
-redis.call('HSET', KEYS[1], ARGV[1], string.format('{"time":%d.%06d,', time[1], time[2]) .. string.sub(ARGV[2], 2))
+local behind = 0
+local following = redis.call('XRANGE', KEYS[2], '(' .. ARGV[3], '+', 'COUNT', 1)[1]
+if following then
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  behind = math.max(now - tonumber(string.match(following[1], '^%d+')), 0)
+end
+local head = string.format('{"time":%d.%06d,"behind_ms":%d,', time[1], time[2], behind)
+redis.call('HSET', KEYS[1], ARGV[1], head .. string.sub(ARGV[2], 2))

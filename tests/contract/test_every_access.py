@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.routes.table import OPERATIONS, Operation
+from app.routes.table import OPERATIONS, OVERSIGHT, Operation
 from tests.contract.clients import Listener, listening
 from tests.contract.test_chats import folded, share
 from tests.contract.test_notes import share as share_note
@@ -29,6 +29,11 @@ OWN = "own"
 _CHAT, _NOTE, _CHANNEL = "/api/v1/chats/{chat_id}", "/api/v1/notes/{note_id}", "/api/v1/channels/{channel_id}"
 _MESSAGE = _CHANNEL + "/messages/{message_id}"
 _USER, _ROOM = "/api/v1/users/{user_id}", "/api/v1/rooms/{room}/events"
+
+
+def name_of(operation: Operation) -> str:
+    return f"{operation.method} {operation.path}"
+
 
 RULES: dict[str, tuple[Any, Any]] = {
     # route: what a stranger gets, what a reader (of the chat and the note; a member of the channel) gets
@@ -90,6 +95,7 @@ RULES: dict[str, tuple[Any, Any]] = {
     f"DELETE {_MESSAGE}/delete": (404, 403),
     f"POST {_MESSAGE}/reactions/add": (404, 200),
     f"POST {_MESSAGE}/reactions/remove": (404, 200),
+    **{name_of(operation): (403, 403) for operation in OVERSIGHT},
 }
 
 STOLEN = "stolen"
@@ -122,10 +128,6 @@ BODIES: dict[str, Any] = {
 def closed() -> list[Operation]:
     """The routes that need a token."""
     return [operation for operation in OPERATIONS if not operation.open]
-
-
-def name_of(operation: Operation) -> str:
-    return f"{operation.method} {operation.path}"
 
 
 def test_every_route_has_a_rule_and_every_body_an_example() -> None:

@@ -237,8 +237,9 @@ async def test_jobs_of_a_silent_worker_are_taken_over(shop: Shop, appender: Appe
     await append_all(appender, [delta("a")])
     silent, lively = shop.worker("silent"), shop.worker("lively")
     assert await silent.jobs.take(1, 100)
-    reclaimer = Reclaimer(lively.jobs, lively.persister, FAST, lively.stop)
+    reclaimer = Reclaimer(lively.jobs, lively.persister, FAST, lively.tally, lively.stop)
     assert await eventually(reclaimer.reclaim_once) == 1
+    assert lively.tally.claims == 1
     assert (await shop.chat()).messages["m1"].content == "a"
 
 

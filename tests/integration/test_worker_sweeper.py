@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass
 
+import orjson
 import pytest
 
 from archive import Archive, Changes, RoomFold
 from archive.documents import FoldedDocument, Outcome, StoredDocument
 from archive.notes import note_deletion
 from registry.lease import Lease
+from registry.workers import WorkerFacts, Workers
 from streams.append import Appender, NewEntry
 from streams.documents import DocumentLog, Opening
 from streams.entry import Position
@@ -21,7 +22,6 @@ from streams.replay import Gap, Page, Reader
 from streams.rooms import Rooms
 from workers.config import WorkerConfig
 from workers.sweeper import Sweeper
-from workers.tally import Reports, Tally
 
 ROOM = "user:owner"
 
@@ -51,8 +51,8 @@ class Floor:
         """One sweep."""
         config = WorkerConfig(retention_s=retention_s, room_keep=room_keep, **more)  # type: ignore[arg-type]
         lease, rooms = Lease(self.link, self.client, "sweep"), Rooms(self.link, self.client)
-        reports = Reports(self.link.keys, self.client)
-        sweeper = Sweeper(lease, rooms, self.jobs, self.documents, self.archive, reports, config, asyncio.Event())
+        workers = Workers(self.link.keys, self.client)
+        sweeper = Sweeper(lease, rooms, self.jobs, self.documents, self.archive, workers, config, asyncio.Event())
         assert await lease.run(sweeper.sweep_once)
 
     async def kept(self, room: str = ROOM) -> list[Position]:
@@ -190,12 +190,11 @@ async def test_what_is_kept_of_a_deleted_notes_document_goes(floor: Floor) -> No
     assert await floor.kept(DOCUMENT_ROOM) == []
 
 
-async def test_reports_of_dead_workers_are_removed(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
-    reports = Reports(floor.link.keys, floor.client)
-    now = time.time()
-    monkeypatch.setattr("workers.tally.time.time", lambda: now - 120)
-    await reports.put("dead", Tally(), 0)
-    monkeypatch.setattr("workers.tally.time.time", lambda: now)
-    await reports.put("alive", Tally(), 0)
+async def test_reports_of_dead_workers_are_removed(floor: Floor) -> None:
+    workers, key = Workers(floor.link.keys, floor.client), floor.link.keys.workers
+    await workers.report("dead", WorkerFacts())
+    report = orjson.loads(await floor.client.hget(key, "dead"))
+    await floor.client.hset(key, "dead", orjson.dumps(report | {"time": report["time"] - 120}))
+    await workers.report("alive", WorkerFacts())
     await floor.sweep()
-    assert await floor.client.hkeys(floor.link.keys.workers) == [b"alive"]
+    assert await floor.client.hkeys(key) == [b"alive"]

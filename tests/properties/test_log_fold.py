@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from archive import Archive, ArchiveUnavailable, CommitResult, RoomFold, StoredChat, open_pool, overlay
 from registry.lease import Lease
+from registry.workers import Workers
 from streams.append import NewEntry
 from streams.deadletters import DeadLetters
 from streams.documents import DocumentLog
@@ -33,7 +34,7 @@ from tests.support.valkey import ValkeyServer, running_appender
 from workers.config import WorkerConfig
 from workers.persister import Persister
 from workers.sweeper import Sweeper
-from workers.tally import Reports, Tally
+from workers.tally import Tally
 
 OWNERS = ("a", "b")
 _prefixes = (f"f{number}" for number in itertools.count())
@@ -191,11 +192,11 @@ class World:
         await self.persister(jobs).persist(await jobs.claim(0, 10))
 
     async def _sweep(self) -> None:
-        rooms, reports = Rooms(self.link, self.client), Reports(self.link.keys, self.client)
+        rooms, workers = Rooms(self.link, self.client), Workers(self.link.keys, self.client)
         lease = Lease(self.link, self.client, "sweep")
         config = WorkerConfig(retention_s=-60, room_keep=1)
         documents, stop = DocumentLog(self.link, self.client), asyncio.Event()
-        await Sweeper(lease, rooms, self._jobs[0], documents, self.archive, reports, config, stop).sweep_once()
+        await Sweeper(lease, rooms, self._jobs[0], documents, self.archive, workers, config, stop).sweep_once()
 
     async def check(self) -> None:
         """Snapshot + tail, as a node reads it, is the fold of everything that was appended."""

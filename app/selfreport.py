@@ -1,0 +1,62 @@
+"""What a node reports of itself besides its position."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import psutil
+
+from app import __version__, metrics
+from registry.nodes import NodeFacts
+
+if TYPE_CHECKING:
+    from app.node import Node
+
+LOOK_S = 0.9
+"""Counting again what all sessions wait for is worth it once a second; orders make a node report more often."""
+
+
+class SelfReport:
+    """Looks at the node and its process, at most once in LOOK_S."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._process = psutil.Process()
+        self._started_ms = int(time.time() * 1000)
+        self._looked_at = -LOOK_S
+        self._last = NodeFacts()
+
+    def facts(self) -> NodeFacts:
+        """The newest; what it costs nothing to tell is of this moment."""
+        now, node = time.monotonic(), self._node
+        if now - self._looked_at >= LOOK_S:
+            self._last, self._looked_at = self._look(), now
+        return replace(self._last, connections=len(node.sessions.by_sid), draining=node.health.closing)
+
+    def _look(self) -> NodeFacts:
+        node, process = self._node, self._process
+        sessions = node.sessions.by_sid.values()
+        cpu = process.cpu_times()
+        return NodeFacts(
+            version=__version__,
+            started_ms=self._started_ms,
+            pid=process.pid,
+            rooms=len(node.hub.wanted),
+            waiting_clients=metrics.total(metrics.WAITING),
+            slow_clients=sum(session.feed.slow for session in sessions),
+            send_backlog_bytes=sum(sum(session.waiting) for session in sessions),
+            tail_age_s=round(node.tail_age_s, 3),
+            rss_bytes=process.memory_info().rss,
+            cpu_s=round(cpu.user + cpu.system, 2),
+            delivered=metrics.total(metrics.DELIVERED),
+            replayed=metrics.total(metrics.REPLAYED),
+            errors=self._errors(),
+        )
+
+    @staticmethod
+    def _errors() -> int:
+        """Appends, tokens and packets that were refused."""
+        refused = metrics.total(metrics.REFUSED) + metrics.total(metrics.BAD_INPUT)
+        return refused + metrics.total(metrics.APPENDS, "appended", "repeated")

@@ -1,0 +1,50 @@
+"""What the database says of itself: for operators."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import AsyncConnection
+
+_FACTS = b"""
+    SELECT current_setting('server_version'), pg_database_size(current_database()),
+        (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+        current_setting('max_connections')::int, pg_is_in_recovery(),
+        (SELECT version_num FROM alembic_version LIMIT 1)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseFacts:
+    """bytes: of this database on disk. connections: clients' of the whole server, of `max_connections`.
+
+    in_recovery: it is a replica, and takes no writes. migration: the tables' version.
+    """
+
+    version: str | None = None
+    bytes: int | None = None
+    connections: int | None = None
+    max_connections: int | None = None
+    in_recovery: bool | None = None
+    migration: str | None = None
+    ping_ms: float | None = None
+
+
+async def database_facts(connection: AsyncConnection[Any]) -> DatabaseFacts:
+    begun = time.perf_counter()
+    await connection.execute(b"SELECT 1")
+    ping_ms = (time.perf_counter() - begun) * 1000
+    row = await (await connection.execute(_FACTS)).fetchone()
+    assert row is not None
+    version, size, connections, most, in_recovery, migration = row
+    return DatabaseFacts(
+        version=version,
+        bytes=size,
+        connections=connections,
+        max_connections=most,
+        in_recovery=in_recovery,
+        migration=migration,
+        ping_ms=round(ping_ms, 2),
+    )
