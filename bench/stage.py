@@ -54,14 +54,14 @@ class Stage:
         answer = await self.crowd.ask("open", urls=self.running.urls, members=described, small_buffers=small_buffers)
         return float(answer["seconds"])
 
-    async def publish_to(self, rooms: Sequence[Room], size: int = PAYLOAD_BYTES) -> None:
-        """Let the publisher emit to these rooms from now on."""
+    async def publish_to(self, rooms: Sequence[Room], size: int = PAYLOAD_BYTES, kind: str = "") -> None:
+        """Let the publisher emit to these rooms from now on. kind: another way than the target's own."""
         named = [
             {"number": r.number, "name": r.name, "user": r.user, "chat": r.chat, "message": r.message} for r in rooms
         ]
         await self.publisher.ask(
             "use",
-            kind=self.running.kind,
+            kind=kind or self.running.kind,
             redis_url=self.place.redis_url,
             database_url=self.running.database_url,
             rooms=named,

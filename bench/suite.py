@@ -19,7 +19,7 @@ from bench.targets.base import Target
 from bench.targets.peers import FLOOR, OWUI, PYSIO, node
 from bench.targets.rewriting import OwuiEmitter
 from bench.targets.roomlog import Roomlog
-from bench.targets.stores import TURN_CHARACTERS, TURNS, RoomlogStore
+from bench.targets.stores import TURN_CHARACTERS, RoomlogStore
 
 US = Roomlog()
 NO_WORKER = Roomlog("Roomlog, no worker", worker=False)
@@ -46,28 +46,32 @@ def _quick() -> Sequence[Case]:
         Fanout(targets),
         Streaming(targets),
         _one_room((200,), (US, IOREDIS)),
-        Tokens((RoomlogStore(), OwuiEmitter()), bursts=False),
+        _tokens("tokens", 0, 4),
     )
 
 
 def _full() -> Sequence[Case]:
-    of = f", chats of {TURNS * TURN_CHARACTERS // 1000} KB"
-    long = (RoomlogStore(f"Roomlog{of}", TURNS), OwuiEmitter(f"Open WebUI's emitter{of}", TURNS))
-    title = "Tokens to the store: the same in chats of 200 messages of 2 KB"
     return (
         Fanout((US, PYSIO, OWUI, IOREDIS, REDIS, FLOOR)),
         Streaming((US, NO_WORKER, NO_PAUSE, PYSIO, OWUI, IOREDIS, REDIS, FLOOR)),
         _one_room((200, 1000), (US, LONG_STREAM, PYSIO)),
         Flowing((US, IOREDIS)),
         Fleet((EIGHT,), FLEET_IDLE),
-        Tokens((RoomlogStore(), OwuiEmitter())),
-        Tokens(long, runs=1, bursts=False, name="tokens-long", title=title),
+        _tokens("tokens", 0, 4, bursts=True),
+        _tokens("tokens-medium", 50, 2),
+        _tokens("tokens-long", 200, 1),
         Idle((US, PYSIO, IOREDIS, REDIS, FLOOR)),
         SlowReader((US, PYSIO, IOREDIS)),
         Joins((US, OWUI)),
         _many_rooms(),
         Rooms((NO_WORKER,), MANY),
     )
+
+
+def _tokens(name: str, turns: int, rewritten: int, bursts: bool = False) -> Tokens:
+    """turns: messages that a chat has before. rewritten: answers of the peer, so many that it takes some seconds."""
+    chats = f"in chats of {turns} messages of {TURN_CHARACTERS // 1000} KB" if turns else "in new chats"
+    return Tokens((RoomlogStore(turns=turns), OwuiEmitter(turns=turns)), name, chats, rewritten, bursts)
 
 
 def _one_room(waves: Sequence[int], targets: Sequence[Target]) -> Reconnect:

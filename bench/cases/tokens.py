@@ -8,13 +8,13 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import psycopg
 
 from bench.cases.base import Outcome, Shown
 from bench.plan import Plan
-from bench.publisher.payload import TOKEN
+from bench.publisher.payload import TOKEN, Room
 from bench.sql_meter import SqlMeter
 from bench.stage import Stage
 from bench.targets.base import Target
@@ -26,8 +26,9 @@ ANSWERS = 20
 RATE = 50.0
 """Answers at a time, and tokens a second of each."""
 
-ONE_BY_ONE = 15
-"""Tokens of each answer for an emitter that awaits every write: a paced run would only measure its queue."""
+LENGTH = 500
+QUICK_LENGTH = 150
+"""Tokens of each answer. What a rewriting emitter sends grows with it: so it is the same for all."""
 
 STREAMS = 200
 BURST = 200
@@ -36,45 +37,75 @@ LONG_STREAMS = 4
 STORED_S = 60.0
 POLL_S = 0.02
 
+PACED = (
+    Shown("sql_bytes_per_event", "to SQL a token, bytes"),
+    Shown("transactions_per_event", "transactions a token", plotted=False),
+    Shown("wal_bytes_per_event", "WAL a token, bytes"),
+    Shown("emit_and_fold_us_per_event", "CPU a token: emit, fold, SQL, µs"),
+    Shown("emit_us_per_event", "emit, µs", plotted=False),
+    Shown("worker_us_per_event", "worker, µs", plotted=False),
+    Shown("postgres_us_per_event", "PostgreSQL, µs", plotted=False),
+    Shown("redis_us_per_event", "beside that, Redis, µs", plotted=False),
+    Shown("lag_ms", "last token stored after, ms", plotted=False),
+)
+BURSTS = (
+    Shown("burst deltas_per_s", f"worker, {STREAMS} streams waiting: tokens/s stored", less=False),
+    Shown("long sql_bytes_per_event", f"answers of {LONG:,} tokens: to SQL a token, bytes", plotted=False),
+    Shown("long transactions_per_event", "transactions a token", plotted=False),
+    Shown("long lag_ms", "last token stored after, ms", plotted=False),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Paced; for us also, if wanted, in bursts: many streams, and answers of 5,000 tokens."""
+    """Answers paced for us; one token after the other for an emitter that awaits every write: paced, it would only
+    measure its queue. rewritten: how many answers it has. bursts: for us, also streams that wait, and long answers.
+    """
 
     targets: Sequence[Target]
-    runs: int = 2
-    bursts: bool = True
-    name: str = "tokens"
-    title: str = f"Tokens to the store: {ANSWERS} answers, {RATE:.0f} tokens/s each, 5 characters a token"
+    name: str
+    chats: str
+    rewritten: int
+    bursts: bool = False
+    runs: int = 3
     limit_s: float = 120.0
-    shown: Sequence[Shown] = (
-        Shown("sql_bytes_per_event", "to SQL a token, bytes"),
-        Shown("transactions_per_event", "transactions a token"),
-        Shown("wal_bytes_per_event", "WAL a token, bytes"),
-        Shown("emit_and_fold_us_per_event", "CPU a token: emit, fold, SQL, µs"),
-        Shown("publisher_us_per_event", "emit, µs", plotted=False),
-        Shown("worker_us_per_event", "worker, µs", plotted=False),
-        Shown("postgres_us_per_event", "PostgreSQL, µs", plotted=False),
-        Shown("lag_ms", "last token stored after, ms", plotted=False),
-        Shown("burst deltas_per_s", f"worker, {STREAMS} streams waiting: tokens/s stored", less=False),
-        Shown("long sql_bytes_per_event", f"answers of {LONG:,} tokens: to SQL a token, bytes", plotted=False),
-    )
+
+    @property
+    def title(self) -> str:
+        return f"Tokens to the store, {self.chats}: answers of {LENGTH} tokens of 5 characters, {RATE:.0f} a second"
+
+    @property
+    def shown(self) -> Sequence[Shown]:
+        return PACED + BURSTS * self.bursts
 
     async def run(self, stage: Stage, plan: Plan) -> Outcome:
         ledger = Ledger(stage)
         ours = stage.running.kind == "roomlog"
-        await stage.publish_to(await stage.running.rooms(STREAMS if ours and self.bursts else ANSWERS), 0)
+        length = QUICK_LENGTH if plan.quick else LENGTH
+        rooms = await stage.running.rooms((STREAMS if self.bursts else ANSWERS) if ours else self.rewritten)
+        generator = await self._generator(stage, rooms[:ANSWERS], ours)
+        await stage.publish_to(rooms, 0)
         before = await ledger.look()
         window = stage.window()
-        if ours:
-            emitted = await stage.publisher.ask("pace", rate=ANSWERS * RATE, seconds=plan.window_s, rooms=ANSWERS)
-        else:
-            emitted = await stage.publisher.ask("burst", per_room=ONE_BY_ONE)
+        emitted = await self._emit(stage, ours, length)
         events = int(emitted["events"])
         lag_s = await ledger.stored(events)
         usage = window.end()
-        figures = await ledger.cost(before, events, usage) | {"lag_ms": lag_s * 1000, "events": float(events)}
-        return Outcome(figures | (await self._bursts(stage, ledger, events) if ours and self.bursts else {}), usage)
+        figures = await ledger.cost(before, events, usage, generator) | {"lag_ms": lag_s * 1000}
+        more = await self._bursts(stage, ledger, events) if ours and self.bursts else {}
+        return Outcome(figures | {"events": float(events), "rss_mb": stage.rss_bytes("worker") / 1e6} | more, usage)
+
+    async def _emit(self, stage: Stage, ours: bool, length: int) -> dict[str, Any]:
+        if ours:
+            return await stage.publisher.ask("pace", rate=ANSWERS * RATE, seconds=length / RATE, rooms=ANSWERS)
+        return await stage.publisher.ask("burst", per_room=length)
+
+    async def _generator(self, stage: Stage, rooms: Sequence[Room], ours: bool) -> float:
+        """CPU seconds of the publisher for an event, without an emitter."""
+        await stage.publish_to(rooms, 0, "silent")
+        window = stage.window()
+        emitted = await self._emit(stage, ours, QUICK_LENGTH)
+        return window.end().cpu_s["publisher"] / float(emitted["events"])
 
     async def _bursts(self, stage: Stage, ledger: Ledger, events: int) -> dict[str, float]:
         """A worker that was held up meanwhile folds a burst; then long answers."""
@@ -88,8 +119,8 @@ class Tokens:
         figures = {"burst deltas_per_s": STREAMS * BURST / await ledger.stored(events)}
         before, window = await ledger.look(), stage.window()
         await stage.publisher.ask("burst", per_room=LONG, rooms=LONG_STREAMS)
-        await ledger.stored(events + LONG * LONG_STREAMS)
-        cost = await ledger.cost(before, LONG * LONG_STREAMS, window.end())
+        lag_s = await ledger.stored(events + LONG * LONG_STREAMS)
+        cost = await ledger.cost(before, LONG * LONG_STREAMS, window.end()) | {"lag_ms": lag_s * 1000}
         return figures | {f"long {name}": value for name, value in cost.items()}
 
 
@@ -125,15 +156,17 @@ class Ledger:
             wal = await _number(connection, "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")
         return Look(self._meter.bytes, transactions, wal)
 
-    async def cost(self, before: Look, events: int, usage: Usage) -> dict[str, float]:
-        """What `events` tokens cost since `before`, each."""
+    async def cost(self, before: Look, events: int, usage: Usage, generator_s: float = 0.0) -> dict[str, float]:
+        """What `events` tokens cost since `before`, each. generator_s: what the publisher's process does beside."""
         now = await self.look()
         cpu = {role: usage.cpu_s.get(role, 0.0) / events * 1e6 for role in ("publisher", "worker", "postgres", "redis")}
+        cpu |= {"generator": generator_s * 1e6, "emit": max(0.0, cpu["publisher"] - generator_s * 1e6)}
         return {
             "sql_bytes_per_event": (now.sql_bytes - before.sql_bytes) / events,
             "transactions_per_event": (now.transactions - before.transactions) / events,
             "wal_bytes_per_event": (now.wal_bytes - before.wal_bytes) / events,
-            "emit_and_fold_us_per_event": cpu["publisher"] + cpu["worker"] + cpu["postgres"],
+            "emit_and_fold_us_per_event": cpu["emit"] + cpu["worker"] + cpu["postgres"],
+            "all_us_per_event": cpu["emit"] + cpu["worker"] + cpu["postgres"] + cpu["redis"],
         } | {f"{role}_us_per_event": value for role, value in cpu.items()}
 
     async def _connect(self) -> psycopg.AsyncConnection[tuple[int]]:

@@ -13,6 +13,7 @@ from bench.publisher.payload import Payloads, Room
 from bench.publisher.raw import raw
 from bench.publisher.rewriting import rewriting
 from bench.publisher.roomlog import roomlog
+from bench.publisher.silent import silent
 from bench.publisher.way import Opened, Way
 from bench.remote import Command
 
@@ -51,10 +52,9 @@ class Publisher:
     ) -> dict[str, Any]:
         """Connect a way to emit and name the rooms.
 
-        kind: "roomlog", "rewriting" (which needs the database), or one of `raw.ENCODERS`. size: see Payloads.
+        kind: "roomlog", "rewriting" (which needs the database), "silent", or one of `raw.ENCODERS`. size: see Payloads.
         """
-        ways: dict[str, Opened] = {"roomlog": roomlog(redis_url), "rewriting": rewriting(redis_url, database_url)}
-        self._way = await self._open.enter_async_context(ways.get(kind) or raw(redis_url, kind))
+        self._way = await self._open.enter_async_context(_way(kind, redis_url, database_url))
         self._rooms = [Payloads(Room(**room), size) for room in rooms]
         self._used = len(rooms)
         self._at = 0
@@ -130,6 +130,18 @@ class Publisher:
     def _next(self, count: int) -> list[Payloads]:
         start, self._at = self._at, (self._at + count) % self._used
         return [self._rooms[(start + number) % self._used] for number in range(count)]
+
+
+def _way(kind: str, redis_url: str, database_url: str) -> Opened:
+    match kind:
+        case "roomlog":
+            return roomlog(redis_url)
+        case "rewriting":
+            return rewriting(redis_url, database_url)
+        case "silent":
+            return silent()
+        case _:
+            return raw(redis_url, kind)
 
 
 @asynccontextmanager

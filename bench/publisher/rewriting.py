@@ -1,72 +1,73 @@
 """Emitting as Open WebUI 0.12's emitter does with a `message` event, rebuilt from its description: the stored chat is
 one JSON document and its messages are rows beside it; every event reads and writes both, then is published.
 
-Per event: all message rows of the chat are selected; then, in one transaction, the chat is selected, the message's row
-is selected and updated, and the chat's JSON is updated whole. Text is searched for NUL characters before it is stored.
-Bare psycopg stands for SQLAlchemy here, which makes this cheaper than the original.
+Per event: all message rows of the chat are selected; then, in a transaction of its own, the chat is selected and
+locked, the message's row is selected and updated, and the chat's JSON is updated whole. Strings are searched for NUL
+characters before they are stored. By SQLAlchemy's ORM, its rows read into pydantic models, and orjson as the engine's
+JSON. Left out, which makes this the cheaper peer: the greenlets of SQLAlchemy's asyncio, and who may write to the chat.
 """
 
 from __future__ import annotations
 
-import json
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import psycopg
+import orjson
+from sqlalchemy import Engine, create_engine, select
+from sqlalchemy.orm import Session
 
 from bench.publisher.payload import Payloads
 from bench.publisher.raw import RawWay, raw
+from bench.publisher.rewriting_tables import Chat, ChatMessage, ChatMessageModel, ChatModel
 
-SCHEMA = """
-CREATE TABLE owui_chat (id text PRIMARY KEY, user_id text, title text, chat json, updated_at bigint);
-CREATE TABLE owui_chat_message (id text PRIMARY KEY, chat_id text, role text, content text, updated_at bigint);
-CREATE INDEX ON owui_chat_message (chat_id)
-"""
+
+def engine_of(database_url: str) -> Engine:
+    """SQLAlchemy's engine of a database."""
+    url = database_url.replace("postgresql://", "postgresql+psycopg://", 1)
+    return create_engine(
+        url, json_serializer=lambda value: orjson.dumps(value).decode(), json_deserializer=orjson.loads
+    )
 
 
 class RewritingWay:
     """One event after another, as one answer's emitter awaits each."""
 
-    def __init__(self, connection: psycopg.AsyncConnection[Any], published: RawWay) -> None:
-        self._connection = connection
+    def __init__(self, engine: Engine, published: RawWay) -> None:
+        self._engine = engine
         self._published = published
 
     async def emit(self, due: Sequence[Payloads]) -> None:
         for payloads in due:
-            await self._store(payloads.room.chat, payloads.room.message, payloads.content())
+            self._store(payloads.room.chat, payloads.room.message, payloads.content())
             await self._published.emit([payloads])
 
-    async def _store(self, chat_id: str, message_id: str, text: str) -> None:
-        row_id = f"{chat_id}-{message_id}"
-        cursor = self._connection.cursor()
-        await cursor.execute(
-            "SELECT id, role, content, updated_at FROM owui_chat_message WHERE chat_id = %s", [chat_id]
-        )
-        await cursor.fetchall()
-        async with self._connection.transaction():
-            await cursor.execute("SELECT chat FROM owui_chat WHERE id = %s FOR UPDATE", [chat_id])
-            (chat,) = await _row(cursor)
-            await cursor.execute("SELECT content FROM owui_chat_message WHERE id = %s", [row_id])
-            (content,) = await _row(cursor)
-            message = chat["history"]["messages"][message_id]
-            message["content"] = content + text
-            clean = without_nul(chat)
-            update = "UPDATE owui_chat_message SET content = %s, updated_at = 1 WHERE id = %s"
-            await cursor.execute(update, [message["content"], row_id])
-            await cursor.execute(
-                "UPDATE owui_chat SET chat = %s, updated_at = 1 WHERE id = %s", [json.dumps(clean), chat_id]
-            )
+    def _store(self, chat_id: str, message_id: str, text: str) -> None:
+        message = self._messages(chat_id)[message_id]
+        self._write(chat_id, message_id, {"content": str(message.content or "") + text})
+
+    def _messages(self, chat_id: str) -> dict[str, ChatMessageModel]:
+        """All of the chat's, by id: what one of them is, is looked up there."""
+        with Session(self._engine) as session:
+            rows = session.scalars(select(ChatMessage).where(ChatMessage.chat_id == chat_id)).all()
+            models = [ChatMessageModel.model_validate(row) for row in rows]
+        return {model.id.removeprefix(f"{chat_id}-"): model for model in models}
+
+    def _write(self, chat_id: str, message_id: str, fields: dict[str, Any]) -> None:
+        with Session(self._engine) as session:
+            row = session.scalars(select(Chat).where(Chat.id == chat_id).with_for_update()).one()
+            chat = ChatModel.model_validate(row).chat
+            history = chat["history"]
+            messages = {**history["messages"], message_id: {**history["messages"][message_id], **fields}}
+            message_row = session.scalars(select(ChatMessage).where(ChatMessage.id == f"{chat_id}-{message_id}")).one()
+            message_row.content = fields["content"]
+            message_row.updated_at = row.updated_at = time.time_ns()
+            row.chat = without_nul({**chat, "history": {**history, "messages": messages}})
+            session.commit()
 
     async def flush(self) -> None:
         await self._published.flush()
-
-
-async def _row(cursor: psycopg.AsyncCursor[Any]) -> Any:
-    row = await cursor.fetchone()
-    if row is None:
-        raise LookupError("no such chat, or no such message in it")
-    return row
 
 
 def without_nul(value: Any) -> Any:
@@ -82,9 +83,10 @@ def without_nul(value: Any) -> Any:
 
 @asynccontextmanager
 async def rewriting(redis_url: str, database_url: str) -> AsyncIterator[RewritingWay]:
-    """The way to the database at `database_url`, which has SCHEMA and the chats, and to Redis."""
-    async with (
-        await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection,
-        raw(redis_url, "room pubsub") as published,
-    ):
-        yield RewritingWay(connection, published)
+    """The way to the database at `database_url`, which has the tables and the chats, and to Redis."""
+    engine = engine_of(database_url)
+    try:
+        async with raw(redis_url, "room pubsub") as published:
+            yield RewritingWay(engine, published)
+    finally:
+        engine.dispose()

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any, Protocol
 
-from app.producer import EmitEvent, Producer, producer
+from app.producer import EmitEvent, producer
 from bench.publisher.payload import KIND, Payloads
 
 AT_ONCE = 2000
 """Emits that may be unanswered."""
 
 
+class Emitters(Protocol):
+    """Who has emitters: a Producer."""
+
+    async def get_event_emitter(self, request_info: Mapping[str, Any]) -> EmitEvent:
+        """See Producer."""
+
+
 class RoomlogWay:
     """An emitter a room, all emits of a turn at once: they share round trips."""
 
-    def __init__(self, made: Producer) -> None:
+    def __init__(self, made: Emitters) -> None:
         self._producer = made
         self._emitters: dict[int, EmitEvent] = {}
         self._unanswered: set[asyncio.Task[str | None]] = set()

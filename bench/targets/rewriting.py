@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-import psycopg
+from sqlalchemy.orm import Session
 
 from bench.program import Program
 from bench.publisher.payload import Room
-from bench.publisher.rewriting import SCHEMA
+from bench.publisher.rewriting import engine_of
+from bench.publisher.rewriting_tables import Base, Chat, ChatMessage
 from bench.sql_meter import SqlMeter
 from bench.targets.base import Place
-from bench.targets.stores import history, metered_url
+from bench.targets.stores import ANSWERED, answer_room, history, metered_url
 
 
 @dataclass(slots=True)
@@ -29,7 +29,9 @@ class RunningEmitter:
     turns: int
     stack: AsyncExitStack
     programs: list[Program] = field(default_factory=list)
-    stored_sql: str = "SELECT coalesce(sum(length(content)), 0) FROM owui_chat_message WHERE id LIKE '%-m%'"
+    stored_sql: str = (
+        f"SELECT coalesce(sum(length(content #>> '{{}}')), 0) FROM owui_chat_message WHERE id LIKE '%-{ANSWERED}%'"
+    )
     kind: str = "rewriting"
 
     @property
@@ -37,26 +39,33 @@ class RunningEmitter:
         return []
 
     async def rooms(self, count: int) -> list[Room]:
-        rooms = []
-        conninfo = self.place.postgres.conninfo_of(self.database)
-        async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
-            await connection.execute(SCHEMA)
-            for number in range(count):
-                room = Room(number, f"user:u{number}", f"u{number}", f"chat-{number}", f"m{number}")
-                await self._chat(connection, room)
-                rooms.append(room)
+        rooms = [answer_room(number, f"00000000-0000-4000-8000-{number:012d}") for number in range(count)]
+        engine = engine_of(self.place.postgres.url_of(self.database))
+        Base.metadata.create_all(engine)
+        with Session(engine) as session:
+            for room in rooms:
+                self._add(session, room)
+            session.commit()
+        engine.dispose()
         return rooms
 
-    async def _chat(self, connection: psycopg.AsyncConnection[Any], room: Room) -> None:
+    def _add(self, session: Session, room: Room) -> None:
+        """A chat with its history and the empty message that is to be answered."""
         chat = history(self.turns)
-        chat["messages"][room.message] = {"id": room.message, "role": "assistant", "content": ""}
-        stored = json.dumps({"title": "Bench", "history": chat})
-        await connection.execute(
-            "INSERT INTO owui_chat VALUES (%s, %s, 'Bench', %s, 0)", [room.chat, room.user, stored]
-        )
-        rows = [(f"{room.chat}-{name}", room.chat, m["role"], m["content"]) for name, m in chat["messages"].items()]
-        async with connection.cursor() as cursor:
-            await cursor.executemany("INSERT INTO owui_chat_message VALUES (%s, %s, %s, %s, 0)", rows)
+        chat["messages"][room.message] = {
+            "id": room.message,
+            "parentId": chat["currentId"],
+            "childrenIds": [],
+            "role": "assistant",
+            "content": "",
+            "model": "bench",
+            "timestamp": 1_763_700_000,
+        }
+        session.add(Chat(id=room.chat, user_id=room.user, title="Bench", chat={"title": "Bench", "history": chat}))
+        for name, message in chat["messages"].items():
+            row = ChatMessage(id=f"{room.chat}-{name}", chat_id=room.chat, user_id=room.user, role=message["role"])
+            row.parent_id, row.content = message["parentId"], message["content"]
+            session.add(row)
 
     def auth(self, rooms: Sequence[Room]) -> dict[str, Any]:
         raise AssertionError("nobody connects to an emitter")

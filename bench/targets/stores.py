@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -16,9 +16,17 @@ from bench.sql_meter import SqlMeter, metered
 from bench.targets.base import Place
 from bench.targets.roomlog import Roomlog, RunningRoomlog, token
 
-TURNS = 200
 TURN_CHARACTERS = 2000
-"""Messages of a long chat, and the size of each."""
+"""Of each message that a chat has before."""
+
+ANSWERED = "5eed"
+"""How ids of messages begin whose tokens are counted."""
+
+
+def answer_room(number: int, chat: str) -> Room:
+    """A user's room with an answer in a chat; ids as long as real ones."""
+    user = f"a5e70000-0000-4000-8000-{number:012d}"
+    return Room(number, f"user:{user}", user, chat, f"{ANSWERED}0000-0000-4000-8000-{number:012d}")
 
 
 def history(turns: int) -> dict[str, Any]:
@@ -54,7 +62,7 @@ class RunningStore:
     meter: SqlMeter
     turns: int
     stack: AsyncExitStack
-    stored_sql: str = "SELECT coalesce(sum(length(content)), 0) FROM messages WHERE id LIKE 'm%'"
+    stored_sql: str = f"SELECT coalesce(sum(length(content)), 0) FROM messages WHERE id LIKE '{ANSWERED}%'"
     kind: str = "roomlog"
     database_url: str = ""
 
@@ -72,17 +80,17 @@ class RunningStore:
 
     async def rooms(self, count: int) -> list[Room]:
         """Users with a chat each, whose history is posted as Open WebUI's page does."""
-        if not self.turns:
-            return await self.inner.rooms(count)
         port = next(program.port for program in self.programs if program.role == "node")
-        body = {"chat": {"title": "Long", "history": history(self.turns)}}
+        body = {"chat": {"title": "Bench", "history": history(self.turns)}}
         rooms = []
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
             for number in range(count):
-                headers = {"Authorization": f"Bearer {token(f'u{number}')}"}
-                answer = await client.post("/api/v1/chats/new?ack=sql", json=body, headers=headers)
+                room = answer_room(number, "")
+                headers = {"Authorization": f"Bearer {token(room.user)}"}
+                path = "/api/v1/chats/new" + "?ack=sql" * bool(self.turns)  # a long history is not to be folded later
+                answer = await client.post(path, json=body, headers=headers)
                 answer.raise_for_status()
-                rooms.append(Room(number, f"user:u{number}", f"u{number}", answer.json()["id"], f"m{number}"))
+                rooms.append(replace(room, chat=answer.json()["id"]))
         return rooms
 
     def auth(self, rooms: Sequence[Room]) -> dict[str, Any]:
