@@ -18,7 +18,7 @@ from app.orders import Orders
 from app.sharing import Shared, Sharing
 from archive.notes import NOTE_ACCESS, NOTE_DELETE, NOTE_EVENT, NOTE_EVENT_OLD, NOTE_ROOM, StoredNote
 from archive.shapes import JsonObject
-from archive.sharing import NOTE_GRANTS
+from archive.sharing import NOTE_GRANTS, grants_payload
 from streams.append import Appended, NewEntry, Once
 from streams.documents import Content
 from streams.errors import KeyReused
@@ -109,6 +109,14 @@ class NoteWrites:
         shared = Shared(room, room, NOTE_GRANTS, stored.note.user_id, f"doc_{room}")
         changed, appended = await self._sharing.replace(shared, wanted)
         await asyncio.gather(*(self._mark(user_id, note_id) for user_id in changed))
+        return appended
+
+    async def give(self, stored: StoredNote, user_id: str, permission: str) -> Appended:
+        """Give one more user "read" or "write", whoever else is given access at once."""
+        room = NOTE_ROOM + stored.note.id
+        body = orjson.dumps(grants_payload(room, {user_id: permission}))
+        appended = await self._emitter.append(NewEntry(room, NOTE_GRANTS, body, quiet=True))
+        await self._mark(user_id, stored.note.id)
         return appended
 
     async def _show(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import httpx
@@ -9,6 +10,7 @@ import jwt
 import pytest
 from starlette.applications import Starlette
 
+from app.demo_commons import LOBBY, NOTE_TITLE
 from app.pages import FOR_EVER, POLICY, page_routes
 from tests.support.nodes import SECRET, Fleet, bearer
 
@@ -88,6 +90,29 @@ async def test_a_bad_name_is_refused_in_words(fleet: Fleet, name: object) -> Non
         answer = await client.post("/demo/session", json={"name": name})
     assert answer.status_code == 400
     assert answer.json()["detail"].startswith("name: ")
+
+
+async def test_whoever_signs_in_is_in_the_one_lobby_and_may_write_the_one_note(fleet: Fleet) -> None:
+    async with fleet.inside(demo=True) as here, fleet.inside(demo=True) as there:
+        async with _client(here.url) as one, _client(there.url) as two:
+            await asyncio.gather(_sign_in(one, "Ann"), _sign_in(two, "Ben"))
+            channels = [(await guest.get("/api/v1/channels/")).json() for guest in (one, two)]
+            notes = [(await guest.get("/api/v1/notes/")).json() for guest in (one, two)]
+    assert [[channel["name"] for channel in listed] for listed in channels] == [[LOBBY], [LOBBY]]
+    assert channels[0][0]["id"] == channels[1][0]["id"]
+    assert [[(note["title"], note["write_access"]) for note in listed] for listed in notes] == [
+        [(NOTE_TITLE, True)]
+    ] * 2
+    assert notes[0][0]["id"] == notes[1][0]["id"]
+
+
+def _client(url: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=url, trust_env=False)
+
+
+async def _sign_in(client: httpx.AsyncClient, name: str) -> None:
+    token = (await client.post("/demo/session", json={"name": name})).json()["token"]
+    client.headers["Authorization"] = f"Bearer {token}"
 
 
 @pytest.mark.parametrize("name", ["admin", "alice", "Alice"])
