@@ -25,7 +25,7 @@ demo: $(STAMPS)/run
 	@exec $(PY) -m cli.main demo
 
 # Side by side, each of them with servers of its own: tests mostly wait.
-test: $(STAMPS)/run $(STAMPS)/test $(STAMPS)/node $(STAMPS)/provider pages
+test: $(STAMPS)/run $(STAMPS)/test $(STAMPS)/node $(STAMPS)/provider $(STAMPS)/browser pages
 	$(PY) -m pytest --numprocesses=$(JOBS) --dist=loadfile
 
 # `make bench` measures everything (about 20 minutes), `make bench QUICK=1` the chief cases once; ARGS="--help" tells more.
@@ -97,6 +97,11 @@ app/static/index.html: $(STAMPS)/pages-packages $(PAGES)
 	@echo "· building the pages (app/static)"
 	@cd web/pages && PATH="$(abspath $(VENV)/bin):$$PATH" npm run --silent build -- --logLevel warn
 
+$(STAMPS)/browser: tests/browser/package-lock.json | $(STAMPS)/test
+	@echo "· installing what drives a browser, and a browser (tests/browser/package-lock.json)"
+	@cd tests/browser && PATH="$(abspath $(VENV)/bin):$$PATH" npm ci --silent --prefer-offline --no-audit --no-fund
+	@touch $@
+
 $(STAMPS)/bench: requirements-bench.txt bench/peers/node/package-lock.json | $(STAMPS)/run
 	@echo "· installing what the benchmark needs (requirements-bench.txt, bench/peers/node/package-lock.json)"
 	@$(PIP) install --require-hashes -r requirements-bench.txt
@@ -112,9 +117,9 @@ lock:
 	$(LOCK) pyproject.toml requirements.in --extra test --extra otel -c requirements.txt -o requirements-test.txt
 	$(LOCK) pyproject.toml requirements.in --extra bench -c requirements-test.txt -o requirements-bench.txt
 	$(LOCK) --group web -c requirements-test.txt -o requirements-web.txt
-	for folder in tests/js cli/demo/js bench/peers/node web/provider web/pages; do (cd $$folder && npm install --package-lock-only --no-audit --no-fund); done
+	for folder in tests/js tests/browser cli/demo/js bench/peers/node web/provider web/pages; do (cd $$folder && npm install --package-lock-only --no-audit --no-fund); done
 	@! grep -nE 'https?://|index-url|find-links' requirements.txt requirements-test.txt requirements-bench.txt requirements-web.txt
-	@! grep -n '"resolved"' tests/js/package-lock.json cli/demo/js/package-lock.json bench/peers/node/package-lock.json web/provider/package-lock.json web/pages/package-lock.json
+	@! grep -n '"resolved"' tests/js/package-lock.json tests/browser/package-lock.json cli/demo/js/package-lock.json bench/peers/node/package-lock.json web/provider/package-lock.json web/pages/package-lock.json
 
 clean:
-	rm -rf $(VENV) tests/js/node_modules cli/demo/js/node_modules bench/peers/node/node_modules web/provider/node_modules web/provider/dist web/pages/node_modules app/static .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .screenshots tests/js/node_modules tests/browser/node_modules cli/demo/js/node_modules bench/peers/node/node_modules web/provider/node_modules web/provider/dist web/pages/node_modules app/static .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -93,11 +93,15 @@ async def test_a_bad_name_is_refused_in_words(fleet: Fleet, name: object) -> Non
 
 
 async def test_whoever_signs_in_is_in_the_one_lobby_and_may_write_the_one_note(fleet: Fleet) -> None:
-    async with fleet.inside(demo=True) as here, fleet.inside(demo=True) as there:
-        async with _client(here.url) as one, _client(there.url) as two:
-            await asyncio.gather(_sign_in(one, "Ann"), _sign_in(two, "Ben"))
-            channels = [(await guest.get("/api/v1/channels/")).json() for guest in (one, two)]
-            notes = [(await guest.get("/api/v1/notes/")).json() for guest in (one, two)]
+    async with (
+        fleet.inside(demo=True) as here,
+        fleet.inside(demo=True) as there,
+        _client(here.url) as one,
+        _client(there.url) as two,
+    ):
+        await asyncio.gather(_sign_in(one, "Ann"), _sign_in(two, "Ben"))
+        channels = [(await guest.get("/api/v1/channels/")).json() for guest in (one, two)]
+        notes = [(await guest.get("/api/v1/notes/")).json() for guest in (one, two)]
     assert [[channel["name"] for channel in listed] for listed in channels] == [[LOBBY], [LOBBY]]
     assert channels[0][0]["id"] == channels[1][0]["id"]
     assert [[(note["title"], note["write_access"]) for note in listed] for listed in notes] == [

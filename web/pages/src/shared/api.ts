@@ -19,9 +19,12 @@ interface Refusal {
 /** HTTP calls to the node that served the page. Each raises ApiFault, and nothing else. */
 export class Api {
   readonly #token: string | null;
+  readonly #barred: () => string | null;
 
-  constructor(token: string | null) {
+  /** barred: why nothing may go out just now; null when it may. */
+  constructor(token: string | null, barred: () => string | null = () => null) {
     this.#token = token;
+    this.#barred = barred;
   }
 
   get<T>(path: string, signal?: AbortSignal): Promise<T> {
@@ -37,6 +40,8 @@ export class Api {
   }
 
   async #ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+    const bar = this.#barred();
+    if (bar !== null) throw new ApiFault(0, "unreachable", bar, true);
     const headers: Record<string, string> = this.#token === null ? {} : { Authorization: `Bearer ${this.#token}` };
     const request: RequestInit = { method, headers, cache: "no-store" };
     if (body !== undefined) {

@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 type Theme = "system" | "light" | "dark";
 
 const KEY = "roomlog.theme";
-const NAMES: Record<Theme, string> = { system: "System", light: "Light", dark: "Dark" };
+const NAMES: Record<Theme, string> = { system: "System theme", light: "Light theme", dark: "Dark theme" };
 
 function chosen(): Theme {
   const stored = localStorage.getItem(KEY);
