@@ -23,7 +23,7 @@ DESK = {"viewport": {"width": 1280, "height": 800}}
 class Tab:
     """One tab, with storage of its own. errors: what its console calls errors, and what its scripts threw.
 
-    Things on the page are named as a screen reader names them: by a role and a label. All wait until the thing is there.
+    Things on the page are named as a screen reader names them, by a role and a label; they are waited for.
     """
 
     browser: Browser
