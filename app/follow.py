@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Container
+from collections.abc import AsyncIterator, Container, Iterator
 from typing import Any
 
 from app.auth import Identity
@@ -68,6 +68,12 @@ class Followers:
 
     def __init__(self) -> None:
         self._of: dict[Follower, tuple[Identity, str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+    def __iter__(self) -> Iterator[Follower]:
+        return iter(tuple(self._of))
 
     def add(self, follower: Follower, identity: Identity, room: str) -> None:
         self._of[follower] = (identity, room)

@@ -24,10 +24,17 @@ class Health:
         self._client = client
         self.closing = False
 
+    @property
+    def leaving(self) -> bool:
+        """Whether the node goes away."""
+        return self.closing or self._node.drain.begun
+
     async def reasons(self) -> list[str]:
         """Why this node is not ready; empty when it is."""
         if self.closing:
             return ["closing: this node is going away"]
+        if self._node.drain.begun:
+            return ["draining: this node is going away, its clients are moved over"]
         return [*await self._log(), *await self._sql()]
 
     async def _log(self) -> list[str]:

@@ -18,10 +18,12 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.edge import guarded
 from app.http import EXCEPTION_HANDLERS
+from app.leaving import is_new_client, refuse, unkept
 from app.node import Node
 from app.pages import page_routes
 from app.routes.table import routes
 from app.settings import Settings, SettingsError, load_settings
+from app.sigterm import drained_before_stop
 from archive.database import check_database, open_pool
 from archive.errors import ArchiveError
 from archive.store import Archive
@@ -46,6 +48,9 @@ OPERATOR_FAULTS = (SettingsError, EmbeddedError, ServerUnfit, LogError, ArchiveE
 
 async def _socket_io(scope: Scope, receive: Receive, send: Send) -> None:
     node: Node = scope["app"].state.node
+    if node.drain.begun and is_new_client(scope):
+        await refuse(scope, receive, send)
+        return
     await guarded(node.server.handle_request, node.settings.max_message_bytes, scope, receive, send)
 
 
@@ -112,7 +117,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
                     "WebSockets are served the slow way; the fast one: roomlog serve, or uvicorn … --ws %s",
                     f"{FAST_WEBSOCKETS}:WebSocketProtocol",
                 )
-            yield
+            with drained_before_stop(node.drain.begin):
+                yield
             node.health.closing = True
     except OPERATOR_FAULTS as fault:
         app.state.fault = f"roomlog: {fault}"
@@ -133,7 +139,9 @@ class PlainFaults:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
-            await self._app(scope, receive, send)
+            node = getattr(self.state, "node", None)
+            leaving = scope["type"] == "http" and node is not None and node.drain.begun
+            await self._app(scope, receive, unkept(send) if leaving else send)
             return
 
         async def plainly(message: Message) -> None:

@@ -28,7 +28,7 @@ APPEND_FAULTS = (
     errors.EntryTooLarge,
 )
 DONE_OR_NOT = ("done", "provider_error", "replaced", "log_error")
-UNREADY = ("closing", "tail", "log", "redis", "worker", "sql", "other")
+UNREADY = ("closing", "draining", "tail", "log", "redis", "worker", "sql", "other")
 
 NODE = Catalogue()
 
@@ -82,6 +82,17 @@ EPOCHS = NODE.counter(
 CONNECTIONS = NODE.gauge("roomlog_connections", "Connected sessions.", "How many are here?")
 ROOMS = NODE.gauge("roomlog_rooms", "Rooms with members on this node.", "How many rooms are watched?")
 WAITING = NODE.gauge("roomlog_waiting_clients", "Clients that wait to be let in.", "Is there a stampede?")
+ADMITTING = NODE.gauge("roomlog_admitting_clients", "Clients that are being let in.", "Is there a stampede?")
+ADMITTING_MOST = NODE.gauge(
+    "roomlog_admitting_clients_most",
+    "Clients that were being let in at the same time, at most, since the start.",
+    "Does ADMITTED_AT_ONCE hold?",
+)
+MOVED = NODE.counter(
+    "roomlog_moved_clients_total",
+    "Clients that this node, going away, sent to another.",
+    "How far is the restart?",
+)
 RESUMES = NODE.counter(
     "roomlog_resumes_total",
     "Clients that came back, by outcome. recovered: they missed nothing. not_recovered: they reload. sent_away: the "

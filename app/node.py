@@ -35,6 +35,7 @@ from app.documents.repair import Repair
 from app.documents.snapshots import Snapshots
 from app.documents.socket import DocumentSocket
 from app.documents.updates import Updates
+from app.drain import Drain
 from app.emitter import Emitter
 from app.events import Events
 from app.feed import Feed
@@ -199,6 +200,9 @@ class Node:
         self.providers = Providers(settings, self.direct)
         self.completions = Completions(settings, self.emitter, self.tasks)
         self.folded = FoldedWaiter(self.rooms)
+        self.drain = Drain(
+            self.server, self.orders.followers, self.tasks, settings.drain_seconds, self._try_to_report, self.spawn
+        )
         self.health = Health(self, client)
         self.vitals = Vitals(self, client)
         self.self_report = SelfReport(self)
@@ -270,14 +274,15 @@ class Node:
                 await self._stop(loops)
 
     async def _stop(self, loops: list[asyncio.Task[None]]) -> None:
+        await self.drain.aclose()
         await self.tasks.aclose()
         await self.providers.aclose()
         await self.appender.drain()
-        with contextlib.suppress(LogUnavailable):
-            await self.nodes.leave(self.name)
         for session in list(self.sessions.by_sid.values()):
             await self.sessions.gone(session, for_good=False)
         await end(loops)
+        with contextlib.suppress(LogUnavailable):  # behind the last report
+            await self.nodes.leave(self.name)
 
     def _signalled(self, signal: Signal) -> None:
         """An ephemeral event, or a word between nodes, came over the bus."""

@@ -33,7 +33,7 @@ class SelfReport:
         now, node = time.monotonic(), self._node
         if now - self._looked_at >= LOOK_S:
             self._last, self._looked_at = self._look(), now
-        return replace(self._last, connections=len(node.sessions.by_sid), draining=node.health.closing)
+        return replace(self._last, connections=len(node.sessions.by_sid), draining=node.health.leaving)
 
     def _look(self) -> NodeFacts:
         node, process = self._node, self._process

@@ -52,6 +52,9 @@ class Settings(SharedSettings):
         60, ge=1, description="Accepted for Open WebUI's sake; leases have terms of their own."
     )
     redis_task_ttl: int = Field(300, ge=1, description="Accepted for Open WebUI's sake; TASK_LEASE_S decides.")
+    drain_seconds: float = Field(
+        10.0, ge=0, le=3600, description="Seconds across which a node that is told to stop sends its clients elsewhere."
+    )
     task_stop_wait_s: float = Field(10.0, gt=0, description="How long a stop waits for the task's end.")
     openai_api_base_url: str | None = Field(
         None, description="OpenAI-compatible provider, http(s)://host/v1. Unset: an embedded one that echoes."

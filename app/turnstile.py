@@ -23,6 +23,7 @@ class Turnstile:
     def __init__(self, at_once: int, wait_s: float) -> None:
         self._places = asyncio.Semaphore(at_once)
         self._wait_s = wait_s
+        self._inside = self._most = 0
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
@@ -34,6 +35,14 @@ class Turnstile:
             except TimeoutError as fault:
                 raise TurnedAway(f"not let in within {self._wait_s:g} s") from fault
         try:
+            self._count(1)
             yield
         finally:
+            self._count(-1)
             self._places.release()
+
+    def _count(self, more: int) -> None:
+        self._inside += more
+        self._most = max(self._most, self._inside)
+        metrics.ADMITTING.set(self._inside)
+        metrics.ADMITTING_MOST.set(self._most)

@@ -61,7 +61,7 @@ class Vitals:
         metrics.ROOMS.set(len(node.hub.wanted))
         metrics.TAIL_AGE.set(node.tail_age_s)
         metrics.TASKS.set(len(node.tasks))
-        metrics.DRAINING.set(node.health.closing)
+        metrics.DRAINING.set(node.health.leaving)
         async with self._looking:
             if time.monotonic() - self._looked_at >= FRESH_S:
                 await asyncio.gather(self._look_at_readiness(), self._look_at_shard())

@@ -27,7 +27,7 @@ def serve(host: Host = None, port: Port = None) -> None:
     """Run a node (the same as `uvicorn app.main:app`)."""
     from cli.serve import serve as command
 
-    command(host, port)
+    raise typer.Exit(command(host, port))
 
 
 @app.command()

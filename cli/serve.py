@@ -1,5 +1,8 @@
 """`roomlog serve`: one node."""
 
+import contextlib
+import signal
+
 import uvicorn
 
 from app.settings import load_settings
@@ -9,10 +12,10 @@ WEBSOCKETS = "app.wire:WebSocketProtocol"
 STOP_S = 5  # how long requests that are under way may take at a stop
 
 
-def serve(host: str | None, port: int | None) -> None:
-    """Run a node until SIGINT or SIGTERM. Raises `SettingsError`."""
+def serve(host: str | None, port: int | None) -> int:
+    """Run a node until SIGINT or SIGTERM. Returns the exit code: 0 stopped, 1 died. Raises `SettingsError`."""
     settings = load_settings()
-    uvicorn.run(
+    config = uvicorn.Config(
         APPLICATION,
         host=host or settings.host,
         port=port or settings.port,
@@ -26,3 +29,12 @@ def serve(host: str | None, port: int | None) -> None:
         forwarded_allow_ips=settings.forwarded_allow_ips,
         timeout_graceful_shutdown=STOP_S,
     )
+    return run(uvicorn.Server(config))
+
+
+def run(server: uvicorn.Server) -> int:
+    """Serve; returns the exit code. uvicorn raises the signal that stopped it again: left alone, that would kill us."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    return 1 if server.started and server.lifespan.error_occurred else 0

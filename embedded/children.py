@@ -120,7 +120,12 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
     further worker beside a node.
     """
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    ours = {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "EMBEDDED_WORKER": "false"}
+    ours = {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONUNBUFFERED": "1",
+        "EMBEDDED_WORKER": "false",
+        "DRAIN_SECONDS": "0",  # they stop together: there is no other node to send clients to
+    }
     return dict(settings) | os.environ | ours
 
 

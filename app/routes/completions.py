@@ -15,6 +15,7 @@ from app.completions.service import TooBusy
 from app.completions.turn import turn_of
 from app.completions.upstream import Upstream
 from app.http import ApiError, Json, identify, node_of, read_body
+from app.leaving import going_away
 from app.node import Node
 from app.own_session import check_own_session
 from registry.tasks import is_page_only
@@ -23,6 +24,8 @@ from registry.tasks import is_page_only
 async def complete(request: Request) -> Response:
     """Answer a chat's message as a task, and answer its id at once; without `chat_id`: OpenAI's own answer."""
     node, identity = node_of(request), await identify(request)
+    if node.drain.begun:
+        raise going_away()
     body = await read_body(request, CompletionRequest)
     session = await check_own_session(node.pool, identity.user_id, body.session_id)
     upstream = node.providers.of(identity.user_id, body)

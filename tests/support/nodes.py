@@ -150,6 +150,7 @@ class Fleet:
             "WEBUI_SECRET_KEY": SECRET,
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
+            "DRAIN_SECONDS": "0",
         }
         return clean | ours | {name.upper(): str(value) for name, value in settings.items()}
 
