@@ -83,7 +83,7 @@ class Events:
             except (Refused, TooManyRooms, BadToken) as fault:
                 return _complain(session, str(fault))
             except (LogUnavailable, ArchiveError, ChatBusy) as fault:
-                log.warning("an event of %s failed: %s", session.sid, fault)
+                log.warning("an event of %(session)s failed: %(fault)s", {"session": session.sid, "fault": fault})
                 return _complain(session, "the server is not ready, try again")
 
         return handle

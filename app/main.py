@@ -35,6 +35,7 @@ from migrations import upgrade
 from streams.errors import LogError, ServerUnfit
 from streams.keys import Keys
 from streams.link import Link, check_server
+from telemetry.logs import configure, identify
 
 log = logging.getLogger("roomlog")
 
@@ -82,10 +83,11 @@ async def open_node(settings: Settings) -> AsyncIterator[Node]:
         pool = open_pool(database_url, application_name="roomlog node")
         await stack.enter_async_context(pool)
         node = Node(settings, link, Archive(pool), secret)
+        identify(node=node.name)
         if settings.embedded_worker and settings.log_url is None and settings.database_url is None:
             await stack.enter_async_context(worker_beside())
         await stack.enter_async_context(node.running())
-        log.info("node %s is ready at position %s", node.name, node.hub.position)
+        log.info("node %(node)s is ready at position %(position)s", {"node": node.name, "position": node.hub.position})
         yield node
 
 
@@ -183,9 +185,10 @@ def __getattr__(name: str) -> PlainFaults:
     """`app` is made when a server asks for it, so that importing this module reads nothing."""
     if name != "app":
         raise AttributeError(name)
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        return create_app(load_settings())
+        settings = load_settings()
     except SettingsError as fault:
         print(f"roomlog: {fault}", file=sys.stderr)  # noqa: T201  # there is no log yet
         raise SystemExit(2) from fault
+    configure(settings.log_format, settings.log_level)
+    return create_app(settings)

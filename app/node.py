@@ -299,7 +299,7 @@ class Node:
         self.spawn(self._try_to_report())
 
     def _fall_behind(self, before: Position, now: Position) -> None:
-        log.error("the tail fell behind the shard's log at %s, reading rooms instead", before)
+        log.error("the tail fell behind the shard's log at %(position)s, reading rooms instead", {"position": before})
         behind = self.hub.fall_behind(before)
         self._repairs_from.append(before)
         self.spawn(self._repair(before, now, behind))
@@ -330,7 +330,8 @@ class Node:
             before = page.upto
 
     def _new_epoch(self, position: Position) -> None:
-        log.warning("the log's server restarted or was replaced: new epoch at %s, clients reload", position)
+        said = {"position": position}
+        log.warning("the log's server restarted or was replaced: new epoch at %(position)s, clients reload", said)
         metrics.EPOCHS.inc()
         self.hub.history.clear()
         self.sessions.reset_all(position)
@@ -372,7 +373,7 @@ class Node:
         self.orders.followers.close_expired(now)
         for session in list(self.sessions.by_sid.values()):
             if session.identity.has_expired(now) and not session.feed.closed:
-                log.info("session %s is cut off: its token has expired", session.sid)
+                log.info("session %(session)s is cut off: its token has expired", {"session": session.sid})
                 self.sessions.cut_off(session)
 
     async def _disconnect_revoked(self) -> None:
@@ -382,7 +383,7 @@ class Node:
             self.orders.followers.close_revoked(revoked)
             for session in list(self.sessions.by_sid.values()):
                 if session.identity.claim in revoked:
-                    log.info("session %s is disconnected: its token was revoked", session.sid)
+                    log.info("session %(session)s is disconnected: its token was revoked", {"session": session.sid})
                     self._disconnect(session)
 
     async def _refresh_forever(self) -> None:

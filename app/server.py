@@ -105,7 +105,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
             await self._sessions.gone(admission.session, for_good=False)
             return
         how = "reconnected" if auth.get("pid") == admission.session.pid is not None else "connected"
-        self.logger.info("session %s of user %s %s", admission.session.sid, admission.session.identity.user_id, how)
+        self.logger.info(f"session %(session)s of user %(user)s {how}", _names(admission.session))
         await self._welcome(eio_sid, admission)
 
     async def _welcome(self, eio_sid: str, admission: Admission) -> None:
@@ -159,7 +159,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
         await session.socket.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
 
     def _tell_end(self, session: Session, reason: str | None) -> None:
-        self.logger.info("session %s of user %s disconnected: %s", session.sid, session.identity.user_id, reason)
+        said = {**_names(session), "reason": reason}
+        self.logger.info("session %(session)s of user %(user)s disconnected: %(reason)s", said)
 
     async def disconnect(self, sid: str, namespace: str | None = None, ignore_queue: bool = False) -> None:
         """Disconnect a session for good, on whichever node it is. Raises LogUnavailable."""
@@ -218,7 +219,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
         if socket.closed:
             await self._sessions.gone(session, for_good=False)
             return False
-        self.logger.info("session %s of user %s connected", sid, session.identity.user_id)
+        self.logger.info("session %(session)s of user %(user)s connected", _names(session))
         self._go_live(eio_sid, session)
         return True
 
@@ -257,6 +258,10 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
         self._binary_packet.pop(eio_sid, None)
         if sid is not None:
             await self.manager.disconnect(sid, namespace or "/")
+
+
+def _names(session: Session) -> dict[str, str]:
+    return {"session": session.sid, "user": session.identity.user_id}
 
 
 def _level(logged: bool) -> int:

@@ -119,7 +119,7 @@ class NodeSessions:
         try:
             await self.hub.catch_up(session.feed)
         except (HistoryGone, LogUnavailable, ConnectionError) as fault:
-            log.info("session %s is cut off, to resume: %s", session.sid, fault)
+            log.info("session %(session)s is cut off, to resume: %(fault)s", {"session": session.sid, "fault": fault})
             self.cut_off(session)
 
     def cut_off(self, session: Session) -> None:

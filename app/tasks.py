@@ -187,7 +187,7 @@ class Tasks:
         if asked:
             self.obey(running.record.id)
         elif asked is None and not running.work.done():
-            log.error("task %s lost its lease: this node was away for too long", running.record.id)
+            log.error("task %(task)s lost its lease: this node was away for too long", {"task": running.record.id})
             self._interrupt(running)
 
     async def _see_through(self, running: _Running) -> None:
@@ -226,5 +226,5 @@ def _ending(running: _Running) -> tuple[str, bool]:
     if isinstance(fault, Unclosed):
         log.warning("task %s: %s", running.record.id, fault)
     else:
-        log.error("task %s failed", running.record.id, exc_info=fault)
+        log.error("task %(task)s failed", {"task": running.record.id}, exc_info=fault)
     return ("stopped" if running.stopped else "failed"), False

@@ -29,6 +29,8 @@ class ArchiveUnavailable(ArchiveError):
 class ArchiveRefused(ArchiveError):
     """The database rejects the data itself; nothing was stored, and the same call will fail again."""
 
+    quotes_data = True  # PostgreSQL says which value it does not like
+
 
 class DatabaseUnusable(ArchiveError):
     """PostgreSQL is unreachable, refuses the login, or is too old. One line, without the password."""

@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     )
     roomlog_data_dir: Path = Field(Path(".data"), description="Folder of the embedded servers and the dev secret.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+    log_format: Literal["console", "json"] = Field("console", description="Lines for people, or an object a line.")
 
     worker_metrics_port: int = Field(
         0, ge=0, le=65535, description="Port on which a worker answers /metrics and /livez; 0: none."

@@ -80,14 +80,17 @@ class Tail:
                 try:
                     await self._follow(line)
                 except RETRYABLE as fault:
-                    log.warning("the tail at %s lost its link: %s", self.position, fault)
+                    log.warning("the tail at %(position)s lost its link: %(fault)s", self._said(fault))
                     pause_s = 0.02 if self.read_at > read_at else min(pause_s * 2, 0.5)
                 except redis_errors.RedisError as fault:
-                    log.error("the tail at %s cannot read: %s", self.position, fault)
+                    log.error("the tail at %(position)s cannot read: %(fault)s", self._said(fault))
                     pause_s = 0.5
                 await asyncio.sleep(pause_s)
         finally:
             await line.aclose()
+
+    def _said(self, fault: Exception) -> dict[str, object]:
+        return {"position": self.position, "fault": fault}
 
     async def _follow(self, line: Line) -> None:
         loop = asyncio.get_running_loop()

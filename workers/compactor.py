@@ -101,9 +101,9 @@ class Compactor:
             await self._compact(claim)
             return True
         except (SandboxStarved, OSError) as fault:
-            log.warning("%s waits, no sandbox answered: %r", claim.room, fault)
+            log.warning("%(room)s waits, no sandbox answered: %(fault)s", {"room": claim.room, "fault": fault})
         except (ArchiveRefused, Unmergeable, Malformed, OverLimit):
-            log.exception("%s cannot be folded; it is tried again later", claim.room)
+            log.exception("%(room)s cannot be folded; it is tried again later", {"room": claim.room})
         return False
 
     async def _compact(self, claim: Claim) -> None:
@@ -134,7 +134,8 @@ class Compactor:
         """
         if taken.pieces and taken.pieces[0].prev > max(stored, await self._rooms.floor()):
             self._tally.lost += 1
-            log.error("%s: the log lost entries between %s and %s unfolded", room, stored, taken.pieces[0].position)
+            said = {"room": room, "before": stored, "position": taken.pieces[0].position}
+            log.error("%(room)s: the log lost entries between %(before)s and %(position)s unfolded", said)
             await self._documents.forget(room)
 
     async def _integrated(self, before: StoredDocument, taken: Round) -> FoldResult | None:
@@ -199,7 +200,7 @@ class Compactor:
         except ArchiveRefused as fault:
             if folded.content is None:
                 raise
-            log.error("the content of %s is refused and left out: %s", before.id, fault)
+            log.error("the content of %(room)s is refused and left out: %(fault)s", {"room": before.id, "fault": fault})
             return await self._commit(replace(folded, content=None))
         self._tally.transactions += 1
         return outcome
@@ -218,7 +219,7 @@ class Compactor:
         )
         self._tally.folded_entries += len(taken.pieces)
         if not await self._documents.finish(claim, progress):
-            log.info("%s went to another worker during its fold", claim.room)
+            log.info("%(room)s went to another worker during its fold", {"room": claim.room})
 
     @property
     def _lease_ms(self) -> int:

@@ -127,5 +127,7 @@ class _Search:
             raise UnsoundState(repr(unsound)) from unsound
         self._found += 1
         error = f"{type(fault).__name__}: {fault}"
-        log.error("update %s goes into quarantine: %s", pieces[0].position, error)
+        log.error(
+            "update %(position)s goes into quarantine: %(fault)s", {"position": pieces[0].position, "fault": fault}
+        )
         return replace(alone, taken=1, culprits=(Culprit(pieces[0], error),))

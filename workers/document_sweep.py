@@ -46,7 +46,7 @@ class DocumentSweep:
         behind = [head.room for head in heads if head.head > folded[head.room]]
         for room in set(behind) - await self._documents.waiting(behind):
             if await self._documents.make_due(room):
-                log.warning("%s had unfolded updates and was not due", room)
+                log.warning("%(room)s had unfolded updates and was not due", {"room": room})
         await self._trimmer.trim(folded)
         for room, size in (await self._rooms.sizes(list(folded))).items():
             await self._shed(room, size - self._config.document_keep_bytes, folded[room])

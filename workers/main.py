@@ -33,6 +33,7 @@ from streams.keys import Keys
 from streams.link import Link, check_server
 from streams.replay import Reader
 from streams.rooms import Rooms
+from telemetry.logs import configure, identify
 from workers.compactor import Compactor
 from workers.config import WorkerConfig
 from workers.interrupter import Interrupter
@@ -66,8 +67,7 @@ def main() -> int:
         settings = load_settings()
     except SettingsError as fault:
         return _fail(fault, 2)
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    configure(settings.log_format, settings.log_level)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings))
@@ -108,6 +108,7 @@ async def serve(settings: Settings) -> None:
 async def run_loops(link: Link, archive: Archive, config: WorkerConfig, stop: asyncio.Event) -> None:
     """Run all loops of one worker until `stop` is set. If one dies the others are cancelled, which is safe."""
     worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    identify(worker=worker)
     client = link.client(connections=8)
     jobs, rooms, tally = Jobs(link, client, worker), Rooms(link, client), Tally()
     workers = Workers(link.keys, client)
@@ -135,7 +136,7 @@ async def run_loops(link: Link, archive: Archive, config: WorkerConfig, stop: as
         *_window(config, tally, stop),
     )
     await jobs.ensure_group()
-    log.info("worker %s is at work", worker)
+    log.info("worker %(worker)s is at work", {"worker": worker})
     async with asyncio.TaskGroup() as group:
         for loop in loops:
             group.create_task(_until_stopped(loop, stop), name=type(loop).__name__)

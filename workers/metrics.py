@@ -39,7 +39,7 @@ TALLIED = (
     ),
     _counter(
         "roomlog_parked_entries_total",
-        "Entries that no fold could take: they became dead letters.",
+        "Times that an entry no fold could take was made a dead letter; again when its batch is tried in parts.",
         "Do producers send what cannot be folded?",
         lambda tally: tally.parked,
     ),

@@ -149,7 +149,8 @@ class Persister:
             if stored[part.room] == part.before:
                 self._tally.lost += 1
                 first = part.entries[0].position
-                log.error("%s: the log lost entries between %s and %s unfolded", part.room, part.before, first)
+                said = {"room": part.room, "before": part.before, "position": first}
+                log.error("%(room)s: the log lost entries between %(before)s and %(position)s unfolded", said)
         return [part for part in slices if stored.get(part.room, part.before) == part.before]
 
     async def _commit(self, slices: Sequence[Slice]) -> dict[str, Position]:
@@ -165,7 +166,7 @@ class Persister:
             log.warning("%s: chat %s belongs to another user; its changes were left out", chat.room, chat.chat_id)
         for part in slices:
             if part.room not in result.moved:
-                log.info("%s is folded by another worker", part.room)
+                log.info("%(room)s is folded by another worker", {"room": part.room})
         moved = [part for part in slices if part.room in result.moved]
         self._tally.transactions += 1
         self._tally.folded_entries += sum(len(part.entries) for part in moved)
@@ -201,7 +202,8 @@ class Persister:
     async def _park(self, entry: Entry, reason: str) -> None:
         letter = await self._letters.park(entry, reason)
         self._tally.parked += 1
-        log.error("%s: entry %s is parked as dead letter %s: %s", entry.room, entry.position, letter, reason)
+        said = {"room": entry.room, "position": entry.position, "letter": letter}  # the reason may quote the entry
+        log.error("%(room)s: entry %(position)s is parked: roomlog deadletters show %(letter)s", said)
 
     async def _release(self, by_room: Mapping[str, Sequence[Job]], committed: Mapping[str, Position]) -> None:
         """End the jobs of the committed rooms; those that have more are queued again. The other rooms' jobs stay, for

@@ -43,6 +43,8 @@ class SandboxHung(SandboxError):
 class Refused(SandboxError):
     """The job failed inside, in an orderly way: the updates cannot be integrated. reason: one line."""
 
+    quotes_data = True
+
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason

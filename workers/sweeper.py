@@ -79,7 +79,7 @@ class Sweeper:
         without = await self._jobs.without_job(list(behind))
         for room, stored in (await self._folded(without)).items():
             if behind[room] > stored and await self._jobs.requeue(room, stored):
-                log.warning("%s had unfolded entries and no job", room)
+                log.warning("%(room)s had unfolded entries and no job", {"room": room})
 
     async def _folded(self, rooms: Sequence[str]) -> dict[str, Position]:
         """What SQL says each room is folded up to; everything, for a room that is never folded."""

@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 class ProviderError(Exception):
     """The provider gave no answer, or not all of it. The text is for the user who asked."""
 
+    quotes_data = True  # providers quote what they were sent
+
 
 @dataclass(frozen=True, slots=True)
 class Text:

@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import dataclass
 
 import pytest
-from prometheus_client import REGISTRY
 
 from app.emitter import Emitter
+from app.metrics import NODE
 from app.session import Session
 from tests.contract.clients import Listener, listening, raw_session
 from tests.support.nodes import FAST, PLAIN, Fleet, LocalNode, eventually, token
@@ -115,20 +115,22 @@ async def test_metrics_tell_of_slow_sessions_and_of_what_waits_for_them(fleet: F
     async with fleet.inside(**marks) as node, proxy_to(node.port) as proxy, Listener() as slow:
         proxy.buffer_bytes = 1 << 16
         await slow.open(proxy.url, token(), transports=["websocket"])
-        left_before = REGISTRY.get_sample_value("roomlog_slow_sockets_total") or 0
+        left_before = NODE.registry.get_sample_value("roomlog_slow_sockets_total") or 0
         proxy.silent = True
         watched = Watched(_session(node, slow))
         await _flood(node, watched, 4 * EVENT_BYTES)
         await eventually(lambda: watched.session.feed.slow and any(watched.session.waiting))
         node.node.sessions.measure()
-        assert REGISTRY.get_sample_value("roomlog_slow_sessions") == 1
-        where = [REGISTRY.get_sample_value("roomlog_send_waiting_bytes", {"where": it}) for it in ("queue", "buffer")]
+        assert NODE.registry.get_sample_value("roomlog_slow_sessions") == 1
+        where = [
+            NODE.registry.get_sample_value("roomlog_send_waiting_bytes", {"where": it}) for it in ("queue", "buffer")
+        ]
         assert sum(found or 0 for found in where) > 0
-        assert (REGISTRY.get_sample_value("roomlog_slow_sockets_total") or 0) > left_before
+        assert (NODE.registry.get_sample_value("roomlog_slow_sockets_total") or 0) > left_before
         proxy.silent = False
         await watched.until_live()
         node.node.sessions.measure()
-        assert REGISTRY.get_sample_value("roomlog_slow_sessions") == 0
+        assert NODE.registry.get_sample_value("roomlog_slow_sessions") == 0
 
 
 @WAYS

@@ -205,9 +205,14 @@ class Fleet:
             server.should_exit = True
             await serving
 
-    def stop(self) -> None:
+    def stop_processes(self) -> None:
+        """Stop them all; what they printed can still be read."""
         for process in self.processes:
             process.stop()
+
+    def stop(self) -> None:
+        self.stop_processes()
+        for process in self.processes:
             process.output.close()
 
 
