@@ -28,7 +28,7 @@ demo: $(STAMPS)/run
 test: $(STAMPS)/run $(STAMPS)/test $(STAMPS)/node $(STAMPS)/provider $(STAMPS)/browser pages
 	$(PY) -m pytest --numprocesses=$(JOBS) --dist=loadfile
 
-# `make bench` measures everything (about 20 minutes), `make bench QUICK=1` the chief cases once; ARGS="--help" tells more.
+# `make bench` measures everything (25 minutes at most), `make bench QUICK=1` the chief cases once; ARGS="--help" tells more.
 bench: $(STAMPS)/run $(STAMPS)/bench
 	@exec $(PY) -m bench $(if $(QUICK),--quick) $(ARGS)
 

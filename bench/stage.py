@@ -22,6 +22,14 @@ PAYLOAD_BYTES = 210
 
 
 @dataclass(frozen=True, slots=True)
+class Admitted:
+    """seconds: what connecting took. inflating: how many of all clients are sent compressed messages."""
+
+    seconds: float
+    inflating: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """What a case acts on."""
 
@@ -48,11 +56,17 @@ class Stage:
         """A number of Redis' INFO."""
         return info_number(await ask_redis(self.place.redis_port, "INFO"), name)
 
-    async def admit(self, members: Sequence[Sequence[Room]], small_buffers: bool = False) -> float:
-        """Connect one client for each of these sets of rooms, spread over the nodes; returns the seconds it took."""
+    async def admit(
+        self, members: Sequence[Sequence[Room]], small_buffers: bool = False, deflate: bool = False
+    ) -> Admitted:
+        """Connect one client for each of these sets of rooms, spread over the nodes.
+
+        small_buffers: they take little before the server notices that they do not read. deflate: they offer it.
+        """
         described = [{"auth": self.running.auth(rooms), "rooms": [room.number for room in rooms]} for rooms in members]
-        answer = await self.crowd.ask("open", urls=self.running.urls, members=described, small_buffers=small_buffers)
-        return float(answer["seconds"])
+        options = {"small_buffers": small_buffers, "deflate": deflate}
+        answer = await self.crowd.ask("open", urls=self.running.urls, members=described, **options)
+        return Admitted(answer["seconds"], answer["inflating"])
 
     async def publish_to(self, rooms: Sequence[Room], size: int = PAYLOAD_BYTES, kind: str = "") -> None:
         """Let the publisher emit to these rooms from now on. kind: another way than the target's own."""
@@ -64,6 +78,7 @@ class Stage:
             kind=kind or self.running.kind,
             redis_url=self.place.redis_url,
             database_url=self.running.database_url,
+            urls=self.running.urls,
             rooms=named,
             size=size,
         )

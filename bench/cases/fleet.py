@@ -20,7 +20,7 @@ class Fleet:
     targets: Sequence[Target]
     idle: int
     name: str = "fleet"
-    runs: int = 2
+    runs: int = 99
     limit_s: float = 60.0
     shown: Sequence[Shown] = (
         Shown("foreign_us_per_event", "a foreign event on a node, µs"),

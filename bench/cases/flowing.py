@@ -27,7 +27,7 @@ class Flowing:
     targets: Sequence[Target]
     name: str = "reconnect-flowing"
     title: str = f"Reconnect while events flow: 1 room, {CLIENTS} clients cut {CUTS} times, {RATE:.0f} events/s"
-    runs: int = 2
+    runs: int = 99
     limit_s: float = 90.0
     shown: Sequence[Shown] = (
         Shown("reconnects", "reconnects", less=False),

@@ -21,12 +21,13 @@ REST_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """Resident memory of both nodes."""
+    """Resident memory of both nodes. deflate: the clients offer permessage-deflate; a server may decline it."""
 
     targets: Sequence[Target]
     name: str = "idle"
     title: str = f"Idle: {COUNTED:,} connections on 2 nodes"
-    runs: int = 1
+    deflate: bool = False
+    runs: int = 99
     limit_s: float = 60.0
     shown: Sequence[Shown] = (
         Shown("rss_mb_per_1000", "nodes' memory, MB"),
@@ -34,15 +35,16 @@ class Idle:
         Shown("connects_per_s", "connects/s", less=False),
         Shown("connect_ms", "connect: nodes, CPU ms"),
         Shown("idle_cpu_share", "then nodes, CPUs"),
+        Shown("deflating", "agreed to deflate", less=False, plotted=False),
     )
 
     async def run(self, stage: Stage, plan: Plan) -> Outcome:
         rooms = await stage.running.rooms(ROOMS)
-        await stage.admit([[rooms[number % ROOMS]] for number in range(FIRST)])
+        await stage.admit([[rooms[number % ROOMS]] for number in range(FIRST)], deflate=self.deflate)
         await asyncio.sleep(REST_S)
         before = stage.rss_bytes()
         connecting = stage.window()
-        seconds = await stage.admit([[rooms[number % ROOMS]] for number in range(COUNTED)])
+        admitted = await stage.admit([[rooms[number % ROOMS]] for number in range(COUNTED)], deflate=self.deflate)
         connected = connecting.end()
         await asyncio.sleep(REST_S / 2)
         resting = stage.window()
@@ -51,8 +53,9 @@ class Idle:
         figures = {
             "rss_mb_per_1000": (stage.rss_bytes() - before) / 1e6 * 1000 / COUNTED,
             "base_mb": before / 1e6,
-            "connects_per_s": COUNTED / seconds,
+            "connects_per_s": COUNTED / admitted.seconds,
             "connect_ms": connected.cpu_s["node"] / COUNTED * 1000,
+            "deflating": float(admitted.inflating),
             "idle_cpu_share": usage.cpu_s["node"] / usage.seconds,
         }
         return Outcome(figures, usage)

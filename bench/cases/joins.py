@@ -32,7 +32,7 @@ class Joins:
     targets: Sequence[Target]
     name: str = "joins"
     title: str = "Joins: a connect, and a join of a chat, by the number of sessions that are connected elsewhere"
-    runs: int = 1
+    runs: int = 99
     limit_s: float = 120.0
 
     @property

@@ -30,8 +30,8 @@ class Reconnect:
     targets: Sequence[Target]
     rooms: int
     waves: Sequence[int]
-    wave_limit_s: float = 20.0
-    runs: int = 2
+    wave_limit_s: float = 15.0
+    runs: int = 99
     limit_s: float = 240.0
 
     @property

@@ -29,7 +29,7 @@ class SlowReader:
         f"Slow readers: {SLOW} of {SLOW + QUICK} clients of a room read nothing while {RATE * SECONDS:,.0f} events of "
         f"{SIZE} bytes pass ({SLOW * SIZE * RATE * SECONDS / 1e6:.0f} MB for them), then read again"
     )
-    runs: int = 1
+    runs: int = 99
     limit_s: float = 90.0
     shown: Sequence[Shown] = (
         Shown("growth_mb", "nodes grew by, MB"),

@@ -67,7 +67,7 @@ class Tokens:
     chats: str
     rewritten: int
     bursts: bool = False
-    runs: int = 3
+    runs: int = 99
     limit_s: float = 120.0
 
     @property

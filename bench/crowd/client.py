@@ -17,6 +17,7 @@ from typing import Any
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from bench.crowd.count import Count
+from bench.crowd.inflater import EXTENSIONS, Inflater
 from bench.crowd.sockets import small_socket
 from bench.crowd.tally import Tally
 from bench.marks import EMITTED, LENGTH, ROOM, SEQUENCE, SIGN
@@ -48,19 +49,28 @@ class Client(WSListener):  # type: ignore[misc]  # picows is not installed where
         self.last = b""
         self.ended = asyncio.Event()
         self.last_at_ns = 0
+        self.inflates: Inflater | None = None
         self._room = b""
         self._tally = Tally()
         self._transport: WSTransport | None = None
         self._connected: asyncio.Future[None] | None = None
 
-    async def open(self, small_buffer: bool = False) -> None:
-        """Connect; a client that was connected before resumes. Raises OSError, TimeoutError, ConnectionError."""
+    async def open(self, small_buffer: bool = False, deflate: bool = False) -> None:
+        """Connect; a client that was connected before resumes. Raises OSError, TimeoutError, ConnectionError.
+
+        deflate: offer permessage-deflate (RFC 7692); `inflates` is set when the server agreed.
+        """
         self._connected = asyncio.get_running_loop().create_future()
         self.ended.clear()
-        options = {"socket_factory": small_socket} if small_buffer else {}
+        options: dict[str, Any] = {"socket_factory": small_socket} if small_buffer else {}
+        if deflate:
+            options["extra_headers"] = {EXTENSIONS: "permessage-deflate; client_max_window_bits"}
+        self.inflates = Inflater() if deflate else None  # a frame may come before we know whether it was agreed
         self._transport, _ = await ws_connect(
             lambda: self, self.url, websocket_handshake_timeout=OPEN_S, max_frame_size=1 << 26, **options
         )
+        if "permessage-deflate" not in self._transport.response.headers.get(EXTENSIONS, ""):
+            self.inflates = None
         await asyncio.wait_for(self._connected, OPEN_S)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -68,6 +78,8 @@ class Client(WSListener):  # type: ignore[misc]  # picows is not installed where
         if frame.msg_type != WSMsgType.TEXT:
             return
         payload = frame.get_payload_as_bytes()
+        if self.inflates is not None and frame.rsv1:
+            payload = self.inflates(payload)
         at = payload.find(SIGN)
         if at < 0:
             self._control(transport, payload)
@@ -131,6 +143,11 @@ class Client(WSListener):  # type: ignore[misc]  # picows is not installed where
     def tally(self, room: int) -> Tally:
         """What came of a room."""
         return self.rooms.setdefault(b"%06d" % room, Tally())
+
+    def forget(self) -> None:
+        """Forget what was delivered."""
+        self.rooms.clear()
+        self._room = b""
 
     def call(self, number: int, event: str, data: Any) -> None:
         """Send an event that asks for an acknowledgement, of which no more than the count is kept."""

@@ -37,6 +37,7 @@ class Crowd:
         return {
             "open": self.open,
             "call": self.call,
+            "forget": self.forget,
             "reset": self.reset,
             "report": self.report,
             "caught_up": self.caught_up,
@@ -48,7 +49,9 @@ class Crowd:
             "close": self.close,
         }
 
-    async def open(self, urls: list[str], members: list[dict[str, Any]], small_buffers: bool = False) -> dict[str, Any]:
+    async def open(
+        self, urls: list[str], members: list[dict[str, Any]], small_buffers: bool = False, deflate: bool = False
+    ) -> dict[str, Any]:
         """Open one client a member, on the URLs in turn. Raises what the first that fails raises.
 
         A member has `auth`, sent as it is, and `rooms`: the numbers of the rooms whose events it is owed.
@@ -60,8 +63,9 @@ class Crowd:
         ]
         self._clients += made
         started = time.monotonic()
-        await _all(made, lambda client: client.open(small_buffers))
-        return {"clients": len(self._clients), "seconds": time.monotonic() - started}
+        await _all(made, lambda client: client.open(small_buffers, deflate))
+        seconds = time.monotonic() - started
+        return {"seconds": seconds, "inflating": sum(client.inflates is not None for client in self._clients)}
 
     async def call(self, calls: list[list[Any]], limit_s: float) -> dict[str, Any]:
         """Have clients send events, [client, name, data] each, and wait until all are acknowledged.
@@ -87,6 +91,12 @@ class Crowd:
             for tally in client.rooms.values():
                 tally.repeated = tally.disordered = 0
         return {}
+
+    async def forget(self) -> dict[str, Any]:
+        """Forget what was delivered, for a publisher that begins again with number 0."""
+        for client in self._clients:
+            client.forget()
+        return await self.reset()
 
     async def report(self, emitted: dict[str, int] | None = None) -> dict[str, Any]:
         """Everything since the reset. emitted: room number -> events so far; what a client should have of its rooms."""

@@ -9,10 +9,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from bench.crowd.credits import CREDIT
+from bench.publisher.http import http
 from bench.publisher.payload import Payloads, Room
 from bench.publisher.raw import raw
 from bench.publisher.rewriting import rewriting
 from bench.publisher.roomlog import roomlog
+from bench.publisher.rooms import RoomsWay
+from bench.publisher.rooms import rooms as to_rooms
 from bench.publisher.silent import silent
 from bench.publisher.way import Opened, Way
 from bench.remote import Command
@@ -44,17 +47,25 @@ class Publisher:
             "saturate": self.saturate,
             "burst": self.burst,
             "emitted": self.emitted,
+            "enter": self.enter,
             "leave": self.leave,
         }
 
     async def use(
-        self, kind: str, redis_url: str, database_url: str, rooms: list[dict[str, Any]], size: int
+        self,
+        kind: str,
+        redis_url: str,
+        database_url: str,
+        urls: list[str],
+        rooms: list[dict[str, Any]],
+        size: int,
     ) -> dict[str, Any]:
         """Connect a way to emit and name the rooms.
 
-        kind: "roomlog", "rewriting" (which needs the database), "silent", or one of `raw.ENCODERS`. size: see Payloads.
+        kind: "roomlog", "rewriting" (which needs the database), "http" and "http list" (which need URLs of nodes),
+        "rooms", "silent", or one of `raw.ENCODERS`. size: see Payloads.
         """
-        self._way = await self._open.enter_async_context(_way(kind, redis_url, database_url))
+        self._way = await self._open.enter_async_context(_way(kind, redis_url, database_url, urls))
         self._rooms = [Payloads(Room(**room), size) for room in rooms]
         self._used = len(rooms)
         self._at = 0
@@ -116,6 +127,14 @@ class Publisher:
         """How many events every room has had since `use`, by the room's number."""
         return {"rooms": {str(payloads.room.number): payloads.next for payloads in self._rooms}}
 
+    async def enter(self, rooms: list[list[str]]) -> dict[str, Any]:
+        """Put users into rooms, [room, user] each, by the way "rooms"; every node has done so then."""
+        if not isinstance(self._way, RoomsWay):
+            raise RuntimeError("only the way to rooms can")
+        started = time.monotonic()
+        await self._way.enter([(room, user) for room, user in rooms])
+        return {"seconds": time.monotonic() - started}
+
     async def leave(self) -> dict[str, Any]:
         """Disconnect; everything that was emitted is in the log then."""
         await self._open.aclose()
@@ -132,12 +151,16 @@ class Publisher:
         return [self._rooms[(start + number) % self._used] for number in range(count)]
 
 
-def _way(kind: str, redis_url: str, database_url: str) -> Opened:
+def _way(kind: str, redis_url: str, database_url: str, urls: list[str]) -> Opened:
     match kind:
         case "roomlog":
             return roomlog(redis_url)
         case "rewriting":
             return rewriting(redis_url, database_url)
+        case "http" | "http list":
+            return http(urls, several=kind == "http list")
+        case "rooms":
+            return to_rooms(redis_url)
         case "silent":
             return silent()
         case _:

@@ -9,13 +9,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.cases.base import Outcome
 from bench.conductor import Run
 from bench.figures import Spread, spread
+from bench.window import Usage
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """about: when, where, what: see `machine`. runs: of all cases, in the order in which they were made."""
+    """about: when, where, what: see `sitting.py`. runs: of all cases, in the order in which they were made."""
 
     about: dict[str, Any]
     runs: Sequence[Run]
@@ -42,6 +44,21 @@ class Results:
         """Keep everything as JSON."""
         body = {**self.about, "runs": [asdict(run) for run in self.runs]}
         path.write_text(json.dumps(plain(body), indent=1) + "\n")
+
+
+def read(path: Path) -> Results:
+    """What `write` kept. Raises OSError, and KeyError or TypeError for what was kept by something else."""
+    body = json.loads(path.read_text())
+    runs = [_run(run) for run in body.pop("runs")]
+    return Results(body, runs)
+
+
+def _run(kept: dict[str, Any]) -> Run:
+    outcome = kept.pop("outcome")
+    if outcome is None:
+        return Run(**kept, outcome=None)
+    figures = {name: math.nan if value is None else value for name, value in outcome["figures"].items()}
+    return Run(**kept, outcome=Outcome(figures, Usage(**outcome["usage"])))
 
 
 def plain(value: Any) -> Any:

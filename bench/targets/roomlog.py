@@ -18,6 +18,9 @@ from bench.targets.base import NODES, Place, node_urls, stop_all
 
 SECRET = "a secret of the benchmark that is long enough"
 PATH = "/ws/socket.io/"
+SERVE = ("-m", "cli.main", "serve")
+UVICORN = ("-m", "uvicorn", "app.main:app", "--log-level", "warning", "--no-access-log")
+"""As who starts the app without `roomlog serve` has it: it agrees to compression."""
 
 
 def token(user: str, role: str = "user") -> str:
@@ -65,13 +68,14 @@ class RunningRoomlog:
 @dataclass(frozen=True, slots=True)
 class Roomlog:
     """settings: environment of all its processes. idle: nodes more than the clients use, under the role "idle".
-    worker_database_url: the worker's way to the database, if it is another."""
+    worker_database_url: the worker's way to the database, if it is another. command: of a node, without its port."""
 
     name: str = "Roomlog"
     worker: bool = True
     idle: int = 0
     settings: Mapping[str, str] = field(default_factory=dict)
     worker_database_url: str = ""
+    command: tuple[str, ...] = SERVE
 
     async def start(self, place: Place) -> RunningRoomlog:
         return await self.start_on(place, place.postgres.create())
@@ -104,7 +108,7 @@ class Roomlog:
 
     def _node(self, place: Place, number: int, env: Mapping[str, str]) -> Program:
         port = free_port()
-        command = (sys.executable, "-m", "cli.main", "serve", "--port", str(port))
+        command = (sys.executable, *self.command, "--port", str(port))
         role = "node" if number < NODES else "idle"
         return Program(role, command, place.folder / f"node{number}.log", env, port)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import zlib
 
 from bench import marks
+from bench.crowd.inflater import TAIL, Inflater
 from bench.crowd.tally import Tally
 from bench.publisher.payload import Payloads, Room
 from bench.publisher.raw import ENCODERS
@@ -65,3 +67,11 @@ def test_every_raw_command_carries_the_payload_untouched() -> None:
         command = encode(Payloads(ROOM, 210))
         (mark,) = marks.marks(command[-1].encode())
         assert (mark.room, mark.sequence) == (7, 0)
+
+
+def test_compressed_messages_may_refer_to_earlier_ones() -> None:
+    deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    inflate = Inflater()
+    for message in (b"0{}", b'42["events","token token token"]', b'42["events","token token token"]'):
+        sent = deflate.compress(message) + deflate.flush(zlib.Z_SYNC_FLUSH)
+        assert inflate(sent.removesuffix(TAIL)) == message

@@ -11,7 +11,7 @@ from bench.cases.base import Outcome
 from bench.cases.idle import Idle
 from bench.conductor import Run
 from bench.report.goals import GOALS, Goal, Judged, judge
-from bench.report.results import Results
+from bench.report.results import Results, read
 from bench.report.tables import number, page, table
 from bench.suite import suite
 from bench.targets.peers import FLOOR, PYSIO
@@ -98,9 +98,9 @@ def test_a_table_rates_every_target_by_the_first() -> None:
     case = Idle((Roomlog(), PYSIO, FLOOR))
     text = table(results(run("Roomlog", 10), run("python-socketio", 25)), case)
     rows = text.splitlines()
-    assert rows[2] == "| Roomlog | 10 |"
-    assert rows[3] == "| python-socketio | 25 ×2.50 |"
-    assert rows[4].endswith("| – |")
+    assert rows[2] == "| Roomlog | 10 | 1 |"
+    assert rows[3] == "| python-socketio | 25 ×2.50 | 1 |"
+    assert rows[4].endswith("| – | 0 |")
 
 
 def test_numbers_have_three_digits() -> None:
@@ -128,3 +128,10 @@ def test_names_of_cases_and_targets_are_unique() -> None:
         assert len({case.name for case in cases}) == len(cases)
         for case in cases:
             assert len({target.name for target in case.targets}) == len(case.targets)
+
+
+def test_what_was_kept_is_read_as_it_was(tmp_path: Path) -> None:
+    found = results(run("Roomlog", 1.5, number=2, noisy=True), Run("idle", "other", 0, None, fault="gone"))
+    found.write(tmp_path / "results.json")
+    again = read(tmp_path / "results.json")
+    assert (again.about, list(again.runs)) == (found.about, list(found.runs))
