@@ -41,7 +41,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description="Roomlog beside its peers, in the same run.")
-    parser.add_argument("--quick", action="store_true", help="the chief cases, or the --case, once and shorter; to .bench")
+    parser.add_argument("--quick", action="store_true", help="the chief cases, or --case, once and shorter; to .bench")
     parser.add_argument("--case", action="append", help="only this case (may be given more than once); to .bench")
     parser.add_argument("--runs", type=int, default=0, help="runs of every case and target")
     parser.add_argument("--out", type=Path, help="folder of the results")
