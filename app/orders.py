@@ -101,6 +101,10 @@ class Orders:
         """Disconnect one session for good, on whichever node it is, or while it is away."""
         await self._end({"do": "disconnect", "sids": [sid]}, one_session(sid))
 
+    async def cut_off_session(self, sid: str) -> None:
+        """Close one session's link, on whichever node it is, before it returns: its client comes back and resumes."""
+        await self._order({"do": "cut", "sids": [sid]})
+
     async def move_session(self, sid: str, room: str, into: bool) -> None:
         """Put one session into a room or take it out, on whichever node it is, or while it is away."""
         order = {"do": "enter" if into else "leave", "room": room, "sids": [sid]}
@@ -157,9 +161,12 @@ class Orders:
         self.followers.obey(order)
         if order["do"] == "close":
             self.forget(order["room"])
+        assert self.sessions is not None
         for session in self._meant(order):
             if order["do"] == "disconnect":
                 self._disconnect(session)
+            elif order["do"] == "cut":
+                self.sessions.cut_off(session)
             elif order["do"] in ("leave", "close"):
                 self._leave(session, order["room"], order["do"])
             elif order["do"] == "enter":

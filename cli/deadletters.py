@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
@@ -15,6 +18,7 @@ from rich.table import Table
 
 from cli.errors import CommandError
 from embedded import lease
+from oversight.audit import Audit
 from registry.settings import Settings, load_settings
 from streams.append import Appender
 from streams.deadletters import DeadLetter, DeadLetters
@@ -47,7 +51,7 @@ def list_letters(as_json: AsJson = False) -> None:
 @app.command()
 def show(letter_id: LetterId, as_json: AsJson = False) -> None:
     """Show one dead letter with its whole payload."""
-    letter = _run(lambda dead, _: _get(dead, letter_id))
+    letter = _run(lambda desk: _get(desk, letter_id))
     if as_json:
         _print_json([letter])
         return
@@ -64,7 +68,7 @@ def retry(
     """Append dead letters once more, for the fold only: clients had them already."""
     if (letter_id is None) != everything:
         raise typer.BadParameter("give an ID or --all")
-    done = _run(_retry_all if letter_id is None else lambda dead, log: _retry_one(dead, log, letter_id))
+    done = _run(_retry_all if letter_id is None else lambda desk: _retry_one(desk, letter_id))
     for letter, position in done:
         words = f"{letter.id} of {letter.room} is appended again at {position}"
         typer.echo(json.dumps({"id": letter.id, "position": str(position)}) if as_json else words)
@@ -75,53 +79,76 @@ def retry(
 @app.command()
 def drop(letter_id: LetterId, as_json: AsJson = False) -> None:
     """Forget a dead letter for good. Its entry will never be stored."""
-    letter = _run(lambda dead, _: _drop(dead, letter_id))
+    letter = _run(lambda desk: _drop(desk, letter_id))
     if as_json:
         _print_json([letter])
     else:
         typer.echo(f"{letter.id} of {letter.room} is dropped")
 
 
-async def _all(dead: DeadLetters, _: Appender) -> list[DeadLetter]:
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the commands work with."""
+
+    dead: DeadLetters
+    appender: Appender
+    audit: Audit
+
+
+async def _all(desk: Desk) -> list[DeadLetter]:
     letters: list[DeadLetter] = []
-    while page := await dead.page(letters[-1].id if letters else "-", PAGE):
+    while page := await desk.dead.page(letters[-1].id if letters else "-", PAGE):
         letters += page
     return letters
 
 
-async def _get(dead: DeadLetters, letter_id: str) -> DeadLetter:
+async def _get(desk: Desk, letter_id: str) -> DeadLetter:
     try:
         Position.parse(letter_id)
     except ValueError as fault:
         raise CommandError(f"not the ID of a dead letter: {fault}") from fault
-    letter = await dead.get(letter_id)
+    letter = await desk.dead.get(letter_id)
     if letter is None:
         raise CommandError(f"there is no dead letter {letter_id}")
     return letter
 
 
-async def _retry_one(dead: DeadLetters, log: Appender, letter_id: str) -> list[tuple[DeadLetter, Position]]:
-    letter = await _get(dead, letter_id)
-    return [(letter, (await dead.retry(letter, log)).position)]
+async def _retry_one(desk: Desk, letter_id: str) -> list[tuple[DeadLetter, Position]]:
+    return [await _retried(desk, await _get(desk, letter_id))]
 
 
-async def _retry_all(dead: DeadLetters, log: Appender) -> list[tuple[DeadLetter, Position]]:
+async def _retry_all(desk: Desk) -> list[tuple[DeadLetter, Position]]:
     """Those that are there now: one that is refused again is not driven a second time."""
-    return [(letter, (await dead.retry(letter, log)).position) for letter in await _all(dead, log)]
+    return [await _retried(desk, letter) for letter in await _all(desk)]
 
 
-async def _drop(dead: DeadLetters, letter_id: str) -> DeadLetter:
-    letter = await _get(dead, letter_id)
-    await dead.drop(letter)
+async def _retried(desk: Desk, letter: DeadLetter) -> tuple[DeadLetter, Position]:
+    position = (await desk.dead.retry(letter, desk.appender)).position
+    await desk.audit.note(_who(), "deadletter.retry", letter.id)
+    return letter, position
+
+
+async def _drop(desk: Desk, letter_id: str) -> DeadLetter:
+    letter = await _get(desk, letter_id)
+    await desk.dead.drop(letter)
+    await desk.audit.note(_who(), "deadletter.drop", letter.id)
     return letter
 
 
-def _run(work: Callable[[DeadLetters, Appender], Awaitable[T]]) -> T:
+def _who() -> str:
+    """Who acts, as the audit names somebody at a command line."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"cli:{os.getuid()}"
+
+
+def _run(work: Callable[[Desk], Awaitable[T]]) -> T:
     """Do the work on the log that the settings name. Raises CommandError when the log refuses or is silent."""
 
     async def run() -> T:
-        async with _log(load_settings()) as (dead, appender):
-            return await work(dead, appender)
+        async with _desk(load_settings()) as desk:
+            return await work(desk)
 
     try:
         return asyncio.run(run())
@@ -130,7 +157,7 @@ def _run(work: Callable[[DeadLetters, Appender], Awaitable[T]]) -> T:
 
 
 @asynccontextmanager
-async def _log(settings: Settings) -> AsyncIterator[tuple[DeadLetters, Appender]]:
+async def _desk(settings: Settings) -> AsyncIterator[Desk]:
     async with AsyncExitStack() as stack:
         url = settings.log_url
         if url is None:
@@ -141,7 +168,8 @@ async def _log(settings: Settings) -> AsyncIterator[tuple[DeadLetters, Appender]
         appender = Appender(link, room_cap=settings.room_cap, log_length=settings.shard_log_length)
         appending = asyncio.create_task(appender.run())
         try:
-            yield DeadLetters(link, link.client(connections=2)), appender
+            client = link.client(connections=2)
+            yield Desk(DeadLetters(link, client), appender, Audit(link.keys, client))
         finally:
             appending.cancel()
             await asyncio.gather(appending, return_exceptions=True)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from archive.errors import ArchiveError
 from archive.store import Archive
-from registry.viewers import Viewers
+from registry.occupants import Occupant, Occupants
+from streams.document_glance import DocumentGlance, glance_at_document
 from streams.entry import Position
 from streams.keys import document_of, is_document, is_folded
 from streams.link import Client, Link
@@ -21,6 +22,8 @@ from streams.rooms import RoomHead, Rooms, Unfolded
 
 WINDOW = 10_000
 """Rooms that one request looks at: their names and newest positions, or, sorted by more, one number more of each."""
+
+MEMBERS = 100
 
 LISTED_COUNT, COUNT = 100, 1_000
 """Unfolded entries that are counted at most: of each room of a list, and of one alone."""
@@ -33,8 +36,9 @@ ORDERS = ("name", "length", "lag", "newest")
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """length: entries in the log. members: sessions. newest: position of the newest entry; newest_ms: when that was.
+    """length: entries in the log. members: connected sessions in it. newest: position of the newest entry.
 
+    newest_ms: when that was.
     stored: position up to which it is in the database; None for a room that is never folded, and for one that was not.
     unfolded: entries behind it, as far as they were counted, and more of them if `more_unfolded`; None where nothing
     is folded.
@@ -50,6 +54,21 @@ class Room:
     unfolded: int | None
     more_unfolded: bool
     lag_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RoomDetail(Room):
+    """bytes: of the server's memory, about. oldest: position of the oldest entry that is kept; None for none.
+
+    retention_s: for how long folded entries are kept. member_list: the first MEMBERS of them.
+    document: of a document's room that was edited lately.
+    """
+
+    bytes: int
+    oldest: str | None
+    retention_s: int
+    member_list: tuple[Occupant, ...]
+    document: DocumentGlance | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +104,10 @@ class RoomList:
     """All calls raise LogUnavailable."""
 
     def __init__(self, link: Link, client: Client, archive: Archive) -> None:
+        self._keys = link.keys
+        self._client = client
         self._rooms = Rooms(link, client)
-        self._viewers = Viewers(link.keys, client)
+        self._occupants = Occupants(link.keys, client)
         self._archive = archive
 
     async def page(
@@ -110,6 +131,22 @@ class RoomList:
         head = await self._rooms.head(room)
         return None if head is None else (await self._described([RoomHead(room, head)], COUNT))[0]
 
+    async def detail(self, room: str, retention_s: int) -> RoomDetail | None:
+        """One room with what takes a look at it alone; None when the log does not know it."""
+        seen = await self.one(room)
+        if seen is None:
+            return None
+        oldest = await self._rooms.nth(room, 0)
+        glance = await glance_at_document(self._keys, self._client, room) if is_document(room) else None
+        return RoomDetail(
+            **{field.name: getattr(seen, field.name) for field in fields(seen)},
+            bytes=(await self._rooms.sizes([room]))[room],
+            oldest=None if oldest is None else str(oldest),
+            retention_s=retention_s,
+            member_list=tuple(await self._occupants.some(room, MEMBERS)),
+            document=glance,
+        )
+
     async def _sorted(self, heads: Sequence[RoomHead], order: str) -> list[RoomHead]:
         by_name = sorted(heads, key=lambda head: head.room)
         if order == "newest":
@@ -127,7 +164,7 @@ class RoomList:
         names = [head.room for head in heads]
         stored = await self._stored(names)
         lengths = await self._rooms.lengths(names)
-        members = await self._viewers.counts(names)
+        members = await self._occupants.counts(names)
         behind = await self._rooms.unfolded(
             {head.room: stored[head.room] for head in heads if head.room in stored and head.head > stored[head.room]},
             count,

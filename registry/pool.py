@@ -90,6 +90,31 @@ class Pool:
             return None
         return Pooled(sid, user.decode(), connection.decode(), int(since))
 
+    async def all_of(self, user_id: str, limit: int) -> dict[str, int]:
+        """The user's connected sessions, so many at most -> Unix ms until which each counts as connected."""
+
+        async def connected() -> list[tuple[bytes, float]]:
+            key, now = self._keys.sessions_of(user_id), await now_ms(self._client)
+            return list(await self._client.zrevrangebyscore(key, "+inf", now, start=0, num=limit, withscores=True))
+
+        return {sid.decode(): int(until) for sid, until in await retrying(connected)}
+
+    async def entries(self, sids: Sequence[str]) -> dict[str, Pooled]:
+        """What is noted of those of these sessions that are connected, on whichever node, dead or alive."""
+
+        async def entries() -> list[list[bytes | None]]:
+            pipe = self._client.pipeline(transaction=False)
+            for sid in sids:
+                pipe.hmget(self._keys.pool(sid), ["user", "connection", "since"])
+            return list(await pipe.execute())
+
+        found = zip(sids, await retrying(entries), strict=True) if sids else ()
+        return {
+            sid: Pooled(sid, user.decode(), connection.decode(), int(since))
+            for sid, (user, connection, since) in found
+            if user is not None and connection is not None and since is not None
+        }
+
     async def newest_of(self, user_id: str) -> Pooled | None:
         """The user's session that connected last, of at most ten."""
         key = self._keys.sessions_of(user_id)

@@ -49,9 +49,17 @@ class Revocations:
         ttl_s = None if ttl_s is None else max(ttl_s, 1)
         await retrying(lambda: self._client.set(self._keys.token_revoked(jti), "1", ex=ttl_s))
 
-    async def revoke_user(self, user_id: str) -> None:
-        """Refuse every token of the user that was issued up to now, for ever: some never expire."""
-        await retrying(lambda: self._client.set(self._keys.user_revoked_at(user_id), str(int(time.time()))))
+    async def revoke_user(self, user_id: str) -> int:
+        """Refuse every token of the user that was issued up to now, for ever: some never expire. Returns the Unix
+        second that is taken for now."""
+        now_s = int(time.time())
+        await retrying(lambda: self._client.set(self._keys.user_revoked_at(user_id), str(now_s)))
+        return now_s
+
+    async def revoked_at(self, user_id: str) -> float | None:
+        """The Unix second up to which the user's tokens are refused; None when they are not."""
+        raw = await retrying(lambda: self._client.get(self._keys.user_revoked_at(user_id)))
+        return None if raw is None else _second(raw)
 
 
 def is_revoked(claim: Claim, token: bytes | None, user: bytes | None) -> bool:

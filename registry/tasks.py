@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from streams.keys import Keys
-from streams.link import Client, retrying, run_script
+from streams.link import Client, now_ms, retrying, run_script
 
 HOLD = 0.8
 """Part of `task_lease_s` for which a lease is held. The rest is the workers' time to close what is left."""
@@ -126,6 +126,27 @@ class Tasks:
     async def count(self) -> int:
         """How many leases there are, with those that ran out and were not seen to yet."""
         return int(await retrying(lambda: self._client.zcard(self._keys.task_leases), 1.0))
+
+    async def held(self) -> dict[str, int]:
+        """The tasks whose lease is held, LISTED at most -> Unix ms of its end."""
+
+        async def held() -> list[tuple[bytes, float]]:
+            now, key = await now_ms(self._client), self._keys.task_leases
+            return list(await self._client.zrangebyscore(key, f"({now}", "+inf", 0, LISTED, withscores=True))
+
+        return {task_id.decode(): int(until) for task_id, until in await retrying(held)}
+
+    async def records(self, task_ids: Sequence[str]) -> list[TaskRecord]:
+        """The records of those of these tasks that have one."""
+
+        async def records() -> list[dict[bytes, bytes]]:
+            pipe = self._client.pipeline(transaction=False)
+            for task_id in task_ids:
+                pipe.hgetall(self._keys.task(task_id))
+            return list(await pipe.execute())
+
+        found = zip(task_ids, await retrying(records), strict=True) if task_ids else ()
+        return [_record(task_id, raw) for task_id, raw in found if raw]
 
     async def running_of(self, user_id: str) -> list[str]:
         """Ids of one user's tasks whose lease is held."""

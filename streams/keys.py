@@ -109,6 +109,16 @@ class Keys:
         return self._key("dead:index")
 
     @property
+    def audit(self) -> str:
+        """Stream: what admins did, the last ten thousand of it."""
+        return self._key("audit")
+
+    @property
+    def samples(self) -> str:
+        """Stream: the shard in numbers every ten seconds, of the last hour. Expires an hour after nobody samples."""
+        return self._key("samples")
+
+    @property
     def bus(self) -> str:
         """Pub/Sub channel of ephemeral events."""
         return self._key("bus")

@@ -38,6 +38,12 @@ async def overview(request: Request) -> Response:
     return Json(await node.overseer.look())
 
 
+async def history(request: Request) -> Response:
+    """The last hour in numbers: one value of each every ten seconds."""
+    node, _identity = await admin(request)
+    return Json(await node.samples.history())
+
+
 async def rooms(request: Request) -> Response:
     """The rooms that the log knows: by a part of the name, sorted by name, length, lag, or the newest entry."""
     node, _identity = await admin(request)

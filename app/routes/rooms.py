@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import orjson
 from starlette.requests import Request
@@ -71,6 +71,29 @@ async def stream(request: Request) -> Response:
     """The same as Server-Sent Events (https://html.spec.whatwg.org/#server-sent-events), and on and on."""
     node, identity = node_of(request), await identify(request)
     room = await _room(request, node, identity)
+
+    async def allowed() -> None:
+        await _room(request, node, await identify(request))
+
+    return await follow(request, identity, room, allowed, _as_it_is)
+
+
+def _as_it_is(entry: Entry) -> Entry:
+    return entry
+
+
+async def follow(
+    request: Request,
+    identity: Identity,
+    room: str,
+    allowed: Callable[[], Awaitable[None]],
+    shown: Callable[[Entry], Entry],
+) -> Response:
+    """Follow a room from where the request says. allowed: raises when the bearer may not. shown: an entry as sent.
+
+    Raises ApiError 410 when the log no longer has all that follows.
+    """
+    node = node_of(request)
     given = request.headers.get("last-event-id") or request.query_params.get("after")
     after = parse_position(given)
     if after is not None and after > await node.reader.position():
@@ -79,7 +102,7 @@ async def stream(request: Request) -> Response:
     follower = Follower(node.hub, room, node.hub.position if after is None else after)
     followers.add(follower, identity, room)
     try:
-        await _room(request, node, await identify(request))  # again: it may have been taken away before it was known
+        await allowed()  # again: it may have been taken away before it was known
         gap = after is not None and isinstance(
             await node.reader.page({room: after}, max(after, node.hub.position), limit=1), Gap
         )
@@ -89,14 +112,14 @@ async def stream(request: Request) -> Response:
         followers.close(follower)
         raise
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(follower, followers), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_events(follower, followers, shown), media_type="text/event-stream", headers=headers)
 
 
-async def _events(follower: Follower, followers: Followers) -> AsyncIterator[bytes]:
+async def _events(follower: Follower, followers: Followers, shown: Callable[[Entry], Entry]) -> AsyncIterator[bytes]:
     try:
         yield b": following\n\n"
         async for entry in follower.entries():
-            yield b": still here\n\n" if entry is None else _event(entry)
+            yield b": still here\n\n" if entry is None else _event(shown(entry))
     finally:
         followers.close(follower)
 

@@ -44,6 +44,9 @@ from app.payloads import (
 )
 from app.routes import (
     admin,
+    admin_letters,
+    admin_people,
+    admin_rooms,
     channel_members,
     channel_messages,
     channel_webhooks,
@@ -60,8 +63,14 @@ from app.routes import (
     usage,
     users,
 )
+from oversight.audit import ActionPage
+from oversight.events import EventPage
+from oversight.letters import LetterPage, OpenLetter, Retried
 from oversight.overview import Overview
-from oversight.rooms import RoomPage
+from oversight.people import Revoked, UserSessions
+from oversight.rooms import RoomDetail, RoomPage
+from oversight.running import TaskPage
+from oversight.samples import History
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -152,10 +161,46 @@ CHANNELS = (
 _NO_DEMO = ((404, "The demo is off"),)
 _ADMIN_ROOMS = ("q", "cursor", "limit", "order")
 _OVERSEEN = (*_ADMIN, *_DOWN)
+_OVERSEEN_ONE = (*_OVERSEEN, (404, "There is none any more"))
+_ANY_ROOM = "/api/v1/admin/rooms/{room}"
+_LETTER = "/api/v1/admin/deadletters/{letter_id}"
+_AFTER = ("after", "limit")
 
 OVERSIGHT = (
     Operation("GET", "/api/v1/admin/overview", admin.overview, answers=_ADMIN, answer=Overview),
+    Operation("GET", "/api/v1/admin/history", admin.history, answers=_OVERSEEN, answer=History),
     Operation("GET", "/api/v1/admin/rooms", admin.rooms, None, _ADMIN_ROOMS, answers=_OVERSEEN, answer=RoomPage),
+    Operation("GET", _ANY_ROOM, admin_rooms.read, answers=_OVERSEEN_ONE, answer=RoomDetail),
+    Operation("GET", _ANY_ROOM + "/events", admin_rooms.events, None, _AFTER, answers=_OVERSEEN_ONE, answer=EventPage),
+    Operation(
+        "GET",
+        _ANY_ROOM + "/events/stream",
+        admin_rooms.stream,
+        None,
+        ("after",),
+        ("Last-Event-ID",),
+        False,
+        (*_OVERSEEN_ONE, _GONE[1]),
+    ),
+    Operation(
+        "GET", "/api/v1/admin/deadletters", admin_letters.listed, None, _AFTER, answers=_OVERSEEN, answer=LetterPage
+    ),
+    Operation("GET", _LETTER, admin_letters.read, answers=_OVERSEEN_ONE, answer=OpenLetter),
+    Operation("POST", _LETTER + "/retry", admin_letters.retry, answers=(*_OVERSEEN_ONE, *_WRITE[1:2]), answer=Retried),
+    Operation("POST", _LETTER + "/drop", admin_letters.drop, answers=_OVERSEEN_ONE),
+    Operation(
+        "GET",
+        "/api/v1/admin/users/{user_id}/sessions",
+        admin_people.sessions,
+        answers=_OVERSEEN,
+        answer=UserSessions,
+    ),
+    Operation("POST", "/api/v1/admin/users/{user_id}/revoke", admin_people.revoke, answers=_OVERSEEN, answer=Revoked),
+    Operation("POST", "/api/v1/admin/sessions/{sid}/disconnect", admin_people.disconnect, answers=_OVERSEEN_ONE),
+    Operation(
+        "GET", "/api/v1/admin/tasks", admin_people.tasks, None, ("cursor", "limit"), answers=_OVERSEEN, answer=TaskPage
+    ),
+    Operation("GET", "/api/v1/admin/audit", admin_people.audit, None, _AFTER, answers=_OVERSEEN, answer=ActionPage),
 )
 
 _NOTE = "/api/v1/notes/{note_id}"

@@ -9,10 +9,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.audited import audited
 from app.auth import Identity
 from app.http import ApiError, Json, bearer_of, identify, node_of, number, read_body
 from app.node import Node
 from app.payloads import BadPayload, RoleUpdate, UserUpdate
+from app.routes.admin import admin
 
 
 async def current(request: Request) -> Response:
@@ -48,7 +50,7 @@ async def sign_out(request: Request) -> Response:
 
 async def listed(request: Request) -> Response:
     """The users that were seen, by id. For admins."""
-    node, _identity = await _admin(request)
+    node, _identity = await admin(request)
     limit, page = number(request, "limit", 60, 1, 500), number(request, "page", 1, 1, 1_000_000)
     return Json({"users": [asdict(user) for user in await node.archive.users_page(limit, (page - 1) * limit)]})
 
@@ -58,14 +60,14 @@ async def update(request: Request) -> Response:
 
     Name and address are those of the user's tokens.
     """
-    node, identity = await _admin(request)
+    node, identity = await admin(request)
     body = await read_body(request, UserUpdate)
     return await _give_role(node, identity, request.path_params["user_id"], body.role)
 
 
 async def update_role(request: Request) -> Response:
     """Give a user a role, by the route that older pages know. For admins."""
-    node, identity = await _admin(request)
+    node, identity = await admin(request)
     body = await read_body(request, RoleUpdate)
     return await _give_role(node, identity, body.id, body.role)
 
@@ -73,13 +75,14 @@ async def update_role(request: Request) -> Response:
 async def _give_role(node: Node, identity: Identity, user_id: str, role: str) -> Response:
     if user_id == identity.user_id:
         raise ApiError(403, "forbidden", "nobody changes the own role: the last admin could not take that back")
-    user = await node.roles.give(_checked(user_id), role)
-    if user is None:
-        raise ApiError(404, "not_found", f"no user {user_id[:100]} was seen")
+    async with audited(node.audit, identity, f"role.{role}", checked(user_id)):
+        user = await node.roles.give(user_id, role)
+        if user is None:
+            raise ApiError(404, "not_found", f"no user {user_id[:100]} was seen")
     return Json(asdict(user))
 
 
-def _checked(user_id: str) -> str:
+def checked(user_id: str) -> str:
     if len(user_id) > 256 or not user_id.isprintable():
         raise BadPayload("user id: at most 256 printable characters")
     return user_id
@@ -87,16 +90,15 @@ def _checked(user_id: str) -> str:
 
 async def revoke(request: Request) -> Response:
     """Revoke every token that a user has up to now, and disconnect the user on every node. For admins."""
-    node, _identity = await _admin(request)
-    user_id = _checked(request.path_params["user_id"])
-    await node.revocations.revoke_user(user_id)
-    await node.orders.disconnect_user(user_id)
+    node, identity = await admin(request)
+    await end_all_of(node, identity, checked(request.path_params["user_id"]))
     return Json({"status": True})
 
 
-async def _admin(request: Request) -> tuple[Node, Identity]:
-    """The node, and the admin who asks. The same refusal whatever was asked for. Raises ApiError 403."""
-    identity = await identify(request)
-    if identity.role != "admin":
-        raise ApiError(403, "forbidden", "only admins may do this")
-    return node_of(request), identity
+async def end_all_of(node: Node, identity: Identity, user_id: str) -> int:
+    """Refuse a user's tokens, and end the user's sessions on every node. Returns the Unix second up to which tokens
+    are refused. identity: the admin who does it."""
+    async with audited(node.audit, identity, "user.revoke", user_id):
+        revoked_at_s = await node.revocations.revoke_user(user_id)
+        await node.orders.disconnect_user(user_id)
+    return revoked_at_s

@@ -15,9 +15,9 @@ from tests.support.provider import running_provider
 from tests.support.provider_faults import stalls
 
 SOON: dict[str, Any] = {"presence_ttl_s": 3, "session_ttl_s": 3, "task_lease_s": 3}
-KEPT = ("room:", "log", "producer:", "owner:", "active:", "role:")
+KEPT = ("room:", "log", "producer:", "owner:", "active:", "role:", "samples", "audit", "lease:sampler")
 """Logs and who owns a chat, of which each round has its own; what makes an append, a write of last-active or the
-question for a role happen once, for an hour or a minute."""
+question for a role happen once, for an hour or a minute; what operators look back at, and who samples it."""
 STANDING = {"epoch", "heads", "folded", "jobs", "queued", "nodes", "workers", "usage", "users"}
 """Of the shard, not of anybody."""
 

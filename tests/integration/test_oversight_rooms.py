@@ -10,7 +10,8 @@ import pytest
 
 from archive import Archive, Changes, RoomFold
 from oversight.rooms import WINDOW, Cursor, Room, RoomList, RoomPage
-from registry.members import Members
+from registry.pool import Pool, Pooled
+from registry.present import Presence, Present
 from streams.append import Appender, NewEntry
 from streams.entry import Position
 from streams.keys import Keys
@@ -71,8 +72,10 @@ async def one(shard: Shard, room: str) -> Room:
 
 async def test_a_room_is_told_with_its_length_members_and_what_is_not_folded(shard: Shard) -> None:
     positions = await shard.say(*["user:alice"] * 3, "chat:c")
-    members = Members(shard.link.keys, shard.client, 60)
-    await members.refresh([("user:alice", "s1"), ("user:alice", "s2")])
+    pool, presence = Pool(shard.link.keys, shard.client, 60), Presence(shard.link.keys, shard.client, 60)
+    for number in range(2):
+        await pool.enter(Pooled(f"s{number}", "alice", f"node/{number}"))
+    await presence.enter("chat:c", Present("node/1", "bob", "Bob"), None)
     told = await one(shard, "user:alice")
     assert (told.length, told.members, told.newest) == (3, 2, str(positions[2]))
     assert (told.stored, told.unfolded, told.more_unfolded) == (None, 3, False)
@@ -85,6 +88,10 @@ async def test_a_room_is_told_with_its_length_members_and_what_is_not_folded(sha
     assert (told.unfolded, told.lag_s) == (0, 0.0)
     copies = await one(shard, "chat:c")
     assert (copies.stored, copies.unfolded, copies.lag_s) == (None, None, 0.0), "copies for viewers are never folded"
+    assert copies.members == 1
+    detail = await shard.rooms.detail("chat:c", 60)
+    assert detail is not None
+    assert [(member.user_id, member.node, member.sid) for member in detail.member_list] == [("bob", "node", None)]
     assert await shard.rooms.one("chat:unknown") is None
 
 

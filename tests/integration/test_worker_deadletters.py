@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner, Result
 from archive import Archive
 from cli.deadletters import app
 from cli.errors import CommandError
+from oversight.audit import Audit
 from streams.append import Appender, NewEntry
 from streams.deadletters import DeadLetters
 from streams.jobs import Jobs
@@ -86,6 +88,19 @@ async def test_a_dropped_letter_is_gone(persister: Persister, appender: Appender
     first, second = await parked(persister, appender, 2)
     await succeeds("drop", first)
     assert [letter.id for letter in await DeadLetters(link, link.client()).page()] == [second]
+
+
+async def test_what_was_done_at_the_command_line_is_noted_with_who_did(
+    persister: Persister, appender: Appender, link: Link
+) -> None:
+    first, second = await parked(persister, appender, 2)
+    await succeeds("retry", first)
+    await succeeds("drop", second)
+    actions = (await Audit(link.keys, link.client()).page()).actions
+    assert [(a.user_id, a.action, a.target, a.outcome) for a in actions] == [
+        (f"cli:{getpass.getuser()}", "deadletter.drop", second, "done"),
+        (f"cli:{getpass.getuser()}", "deadletter.retry", first, "done"),
+    ]
 
 
 @pytest.mark.parametrize("arguments", [("show", "1-1"), ("drop", "1-1"), ("retry", "1-1"), ("show", "rubbish")])

@@ -42,7 +42,9 @@ class Admin(Api):
         answer = await self.client.request(method, place, params=query)
         assert answer.status_code == 200, answer.text
         promised = _operation(method, place).answer
-        assert promised is not None
+        if promised is None:
+            assert answer.json() == {}
+            return {}
         schema = {"$ref": f"#/components/schemas/{promised.__name__}", "components": {"schemas": _SCHEMAS}}
         jsonschema.validate(answer.json(), schema)
         return answer.json()
