@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from engineio import packet
@@ -17,7 +19,7 @@ from engineio.exceptions import SocketIsClosedError, UnknownPacketError
 
 if TYPE_CHECKING:
     from app.engine import WebSocket
-    from app.sendqueue import SendQueue
+    from app.sendqueue import SendQueue, Wire
 
 log = logging.getLogger("roomlog.engine")
 
@@ -82,19 +84,27 @@ class EngineSocket(AsyncSocket):  # type: ignore[misc]  # python-engineio has no
             self.connected = self.upgraded = True
         elif not await self._is_upgraded(ws):
             return
-        writer = None
-        if ws.wire is not None:
-            self.queue.attach(ws.wire)
+        if ws.wire is None:
+            await self._serve(ws)
         else:
-            writer = asyncio.create_task(self._write(ws))
-        try:
-            await self._read(ws)
-            await self._finish(ws, writer)
-        finally:
-            if self._timer is not None:
-                self._timer.cancel()
-            await self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
-            self.queue.clear()
+            self.queue.attach(ws.wire)
+            ws.wire.call_with_messages(functools.partial(self._read_waiting, ws, ws.wire))
+
+    async def _serve(self, ws: WebSocket) -> None:
+        """By ASGI, with tasks that wait."""
+        patience_s = self.server.ping_interval + self.server.ping_timeout
+        writer = asyncio.create_task(self._write(ws))
+        while await self._take_next(ws, patience_s):
+            pass
+        self.queue.put_nowait(None)
+        await self._end(writer, None)
+
+    async def _read_waiting(self, ws: WebSocket, wire: Wire) -> None:
+        """Past ASGI, run when something came: take it, and see to the link's end."""
+        while wire.has_messages():
+            if not await self._take_next(ws):
+                wire.drop_messages()
+                await self._end(self._flush(ws), wire)
 
     async def _is_upgraded(self, ws: WebSocket) -> bool:
         """Whether a client that polls has changed over to this WebSocket. Polls bring nothing meanwhile."""
@@ -116,21 +126,20 @@ class EngineSocket(AsyncSocket):  # type: ignore[misc]  # python-engineio has no
             self.upgrading = False
         return bool(self.upgraded)
 
-    async def _read(self, ws: WebSocket) -> None:
-        """Take what the client sends, until the link's end."""
-        patience_s = None if ws.wire is not None else self.server.ping_interval + self.server.ping_timeout
-        while not self.closed:
-            try:
-                async with asyncio.timeout(patience_s):
-                    data = await ws.wait()
-                if len(data) > self.server.max_http_buffer_size:
-                    return
-                await self._take(packet.Packet(encoded_packet=data))
-                await self._owed_little()
-            except TimeoutError:
-                continue  # pings tell whether it is gone
-            except (OSError, ValueError, SocketIsClosedError, asyncio.CancelledError):
-                return
+    async def _take_next(self, ws: WebSocket, patience_s: float | None = None) -> bool:
+        """Take the client's next message, if it comes in time. False at the link's end."""
+        try:
+            async with asyncio.timeout(patience_s):
+                data = await ws.wait()
+            if len(data) > self.server.max_http_buffer_size:
+                return False
+            await self._take(packet.Packet(encoded_packet=data))
+            await self._owed_little()
+        except TimeoutError:
+            pass  # pings tell whether it is gone
+        except (OSError, ValueError, SocketIsClosedError, asyncio.CancelledError):
+            return False
+        return not self.closed
 
     async def _take(self, pkt: packet.Packet) -> None:
         try:
@@ -151,17 +160,24 @@ class EngineSocket(AsyncSocket):  # type: ignore[misc]  # python-engineio has no
                 await ws.send(pkt.encode())
         await ws.close()
 
-    async def _finish(self, ws: WebSocket, writer: asyncio.Task[None] | None) -> None:
-        """Send what waits, and close the WebSocket; not for long, where the client takes nothing."""
+    async def _flush(self, ws: WebSocket) -> None:
+        """Send what waits, and close the WebSocket."""
         self.queue.put_nowait(None)
+        self.queue.flush()  # of a link that is lost nobody else does
+        await self.queue.join()
+        await ws.close()
+
+    async def _end(self, sending: Awaitable[None], wire: Wire | None) -> None:
+        """Wait until what waits is sent; not for long, where the client takes nothing. Then the connection is over."""
         try:
             async with asyncio.timeout(self.server.ping_timeout):
-                if writer is not None:
-                    await writer
-                else:
-                    self.queue.flush()  # of a link that is lost nobody else does
-                    await self.queue.join()
-                    await ws.close()
+                await sending
         except (TimeoutError, asyncio.CancelledError):  # the server stops: uvicorn cancels what is left
-            if ws.wire is not None:
-                ws.wire.abort()
+            if wire is not None:
+                wire.abort()
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            await self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+            self.queue.clear()
+            self.server.sockets.pop(self.sid, None)

@@ -166,6 +166,11 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # python-socketio has
         """Disconnect a session for good, on whichever node it is. Raises LogUnavailable."""
         await self.manager.disconnect_session(sid)
 
+    async def _handle_eio_connect(self, eio_sid: str, environ: Any) -> None:
+        """As python-socketio's, but the request is not kept: nobody asks for it, and it is 3 KB of each client."""
+        await super()._handle_eio_connect(eio_sid, environ)
+        self.environ[eio_sid] = {}
+
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
             self._check_attachment(eio_sid, data)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import Any
 
 from app.auth import Identity
-from app.feed import Feed
+from app.feed import NO_ROOMS, Feed
 from app.packets import Framer, put, question_packet
 from app.sink import Marks, SocketSink
 from registry.pool import Pooled
@@ -31,7 +30,31 @@ class Session:
     returned: its client had a session before that could not be resumed.
     ordered: rooms that an order concerned before it was welcomed.
     lock: held while the session's rooms change, so that record and membership change together.
+    feeding: what brings it to the tail, while that goes on.
     """
+
+    __slots__ = (
+        "_asked",
+        "_framer",
+        "_sink",
+        "connection",
+        "editor",
+        "feed",
+        "feeding",
+        "identity",
+        "lock",
+        "ordered",
+        "pid",
+        "pooled",
+        "present",
+        "rejoined",
+        "replays",
+        "returned",
+        "sid",
+        "socket",
+        "viewed",
+        "welcomed",
+    )
 
     def __init__(
         self,
@@ -55,12 +78,12 @@ class Session:
         self.editor = Present(self.connection, identity.user_id, identity.name, sid)
         self._sink = SocketSink(socket, framer, bool(pid), marks)
         self.feed = Feed(self._sink, sid, cut, f"user:{identity.user_id}")
-        self.viewed: set[str] = set()
-        self.rejoined: set[str] = set()
+        self.viewed: frozenset[str] = NO_ROOMS
+        self.rejoined: frozenset[str] = NO_ROOMS
         self.welcomed = False
         self.returned = False
-        self.ordered: set[str] = set()
-        self._asked: deque[int] = deque(maxlen=ASKED)
+        self.ordered: frozenset[str] = NO_ROOMS
+        self._asked: tuple[int, ...] = ()
         self.lock = asyncio.Lock()
         self.replays: tuple[Replay, ...] = ()
         self.feeding: asyncio.Task[None] | None = None
@@ -77,7 +100,7 @@ class Session:
     def note_order(self, room: str) -> None:
         """An order concerned the session and a room: while it is let in, the order decides."""
         if not self.welcomed:
-            self.ordered.add(room)
+            self.ordered |= {room}
 
     def send(self, event: str, data: bytes, binary: bytes = b"") -> None:
         """Send an ephemeral event to this client: no position, never replayed. Dropped when it reads too slowly."""
@@ -94,6 +117,6 @@ class Session:
         if number not in self._asked:
             if not self.welcomed or self.socket.closed or self.feed.sink.is_full():
                 return False
-            self._asked.append(number)
+            self._asked = (*self._asked, number)[-ASKED:]
             self.socket.queue.put_nowait(question_packet("events", data, number))
         return True

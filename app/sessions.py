@@ -112,7 +112,7 @@ class NodeSessions:
 
     def start_feeding(self, session: Session) -> None:
         """Bring a session to the tail, in the background, if nothing does so already and it was welcomed."""
-        if session.welcomed and (session.feeding is None or session.feeding.done()):
+        if session.welcomed and session.feeding is None:
             session.feeding = self._spawn(self._feed(session))
 
     async def _feed(self, session: Session) -> None:
@@ -121,6 +121,8 @@ class NodeSessions:
         except (HistoryGone, LogUnavailable, ConnectionError) as fault:
             log.info("session %(session)s is cut off, to resume: %(fault)s", {"session": session.sid, "fault": fault})
             self.cut_off(session)
+        finally:
+            session.feeding = None
 
     def cut_off(self, session: Session) -> None:
         """Close the transport without a word; the client reconnects and resumes from what it has."""
@@ -148,10 +150,10 @@ class NodeSessions:
             raise Refused(f"there is no room {room[:100]} for you")
         await self.expect(session.identity, room)
         if await self._access.is_own_chat(session.identity, room):
-            session.feed.spared.add(room)
+            session.feed.spared |= {room}
         newest = await self._reader.position()
         async with session.lock:
-            while session.feeding is not None and not session.feeding.done():
+            while session.feeding is not None:
                 await asyncio.shield(session.feeding)
             feed = session.feed
             known, cut = feed.rooms.get(room), max(self.hub.position, feed.after)
@@ -251,7 +253,7 @@ class NodeSessions:
         self.hub.leave(session.feed, room)
         if session.pid:
             await self._records.leave(session.pooled, session.pid, room, self.hub.position)
-        session.viewed.discard(room)
+        session.viewed -= {room}
         if room.startswith("chat:"):
             await self._members.leave(room, session.sid)
         await self._attendance.left(session, room)
@@ -305,7 +307,7 @@ class NodeSessions:
     async def view(self, session: Session, rooms: list[str]) -> None:
         """Count a session as a viewer where it is in another user's chat."""
         viewed = [room for room in rooms if await self._access.is_viewer(session.identity, room)]
-        session.viewed.update(viewed)
+        session.viewed |= frozenset(viewed)
         await self._members.refresh([(room, session.sid) for room in viewed])
 
     def members(self, room: str) -> list[Session]:

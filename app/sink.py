@@ -31,6 +31,8 @@ class SocketSink:
     All else takes the send queue: polling, a server without `app.wire`, an upgrade, a socket that is full.
     """
 
+    __slots__ = ("_framer", "_marks", "_queue", "_socket", "_with_positions")
+
     def __init__(self, socket: Any, framer: Framer, with_positions: bool, marks: Marks) -> None:
         self._socket = socket
         self._queue: SendQueue = socket.queue

@@ -6,20 +6,31 @@ without compression is legal also where permessage-deflate was agreed (RFC 7692,
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
+from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
 from app.engine import FRAMES
-from app.sendqueue import SendQueue
+from app.sendqueue import Reader, SendQueue
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """Offers itself to the application in `scope["extensions"]`, as an `app.sendqueue.Wire`."""
+    """Offers itself to the application in `scope["extensions"]`, as an `app.sendqueue.Wire`.
+
+    Most clients are silent most of the time. When the application has it `call_with_messages`, nothing of its ASGI call
+    is needed any more: neither its task, nor the request, nor any queue.
+    """
 
     _feeder: SendQueue | None = None
+    _inbox: _Inbox | None = None
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.writable = _Writable()  # type: ignore[assignment]  # as much of an asyncio.Event as is used
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -38,6 +49,18 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def call_with_room(self, queue: SendQueue) -> None:
         self._feeder = queue
+
+    def call_with_messages(self, read: Reader) -> None:
+        self._inbox = self.queue = _Inbox(self, read, self.queue)  # type: ignore[assignment]  # as much as is used
+        self.close_timer = _SEEN_TO  # type: ignore[assignment]
+        self.scope = self.request = self.response = None  # type: ignore[assignment]
+
+    def has_messages(self) -> bool:
+        return self._inbox is not None and not self._inbox.empty()
+
+    def drop_messages(self) -> None:
+        if self._inbox is not None:
+            self._inbox.close()
 
     def write(self, frame: bytes) -> None:
         if not self.close_sent and not self.transport.is_closing():
@@ -64,3 +87,88 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def abort(self) -> None:
         self.transport.abort()
+
+
+class _Inbox:
+    """In place of the protocol's asyncio.Queue: runs a reader as long as messages wait, and is otherwise hardly there.
+
+    Few wait at a time: the protocol stops reading from its client as long as one does.
+    """
+
+    __slots__ = ("_messages", "_protocol", "_read", "_reading")
+
+    def __init__(self, protocol: WebSocketProtocol, read: Reader, before: asyncio.Queue[Any]) -> None:
+        self._protocol = protocol
+        self._read: Reader | None = read
+        self._reading = False
+        self._messages: list[Any] = []
+        while not before.empty():
+            self.put_nowait(before.get_nowait())
+
+    def put_nowait(self, message: Any) -> None:
+        if self._read is not None:
+            self._messages.append(message)
+            self._wake()
+
+    def empty(self) -> bool:
+        return not self._messages
+
+    async def get(self) -> Any:
+        """The next message. Raises IndexError when there is none."""
+        return self._messages.pop(0)
+
+    def close(self) -> None:
+        """Drop what waits and what comes."""
+        self._messages.clear()
+        self._read = None
+
+    def _wake(self) -> None:
+        if self._messages and self._read is not None and not self._reading:
+            self._reading = True
+            task = self._protocol.loop.create_task(self._read())
+            self._protocol.tasks.add(task)
+            task.add_done_callback(self._rest)
+
+    def _rest(self, task: asyncio.Task[None]) -> None:
+        self._protocol.on_task_complete(task)
+        self._reading = False
+        if task.cancelled() or task.exception() is not None:  # the server stops, or the reader is broken
+            self.close()
+            self._protocol.abort()
+        self._wake()
+
+
+class _Writable:
+    """In place of an asyncio.Event, which is ten times its size. Set, to begin with."""
+
+    __slots__ = ("_changed", "_is_set")
+
+    def __init__(self) -> None:
+        self._is_set = True
+        self._changed: asyncio.Future[None] | None = None
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def clear(self) -> None:
+        self._is_set = False
+
+    def set(self) -> None:
+        self._is_set = True
+        if self._changed is not None:
+            self._changed.set_result(None)
+            self._changed = None
+
+    async def wait(self) -> None:
+        while not self._is_set:
+            self._changed = self._changed or asyncio.get_running_loop().create_future()
+            await asyncio.wait({self._changed})
+
+
+class _SeenTo:
+    """Stands for a timer: uvicorn closes a WebSocket without one when its ASGI call ends."""
+
+    def cancel(self) -> None: ...
+
+
+_SEEN_TO = _SeenTo()

@@ -11,7 +11,7 @@ from redis import exceptions as redis_errors
 
 from streams.entry import Entry, Position
 from streams.errors import RETRYABLE
-from streams.line import Line
+from streams.line import Line, Words
 from streams.link import Link, open_epoch
 from streams.pace import Pace
 from streams.replay import entry_of
@@ -35,8 +35,9 @@ class Tail:
     """Reads the shard's stream from a position on and hands out batches in order.
 
     rooms: asked, by the room's name as bytes, whether anybody here wants its entries; others are skipped undecoded.
-    deliver: called with (entries, position) after every read; all wanted entries up to `position`, in order. It must
-        not block; it runs in the loop's one turn, so whoever looks at `position` sees everything up to it delivered.
+    deliver: called with (entries, position) after every read that brought some; all wanted entries up to `position`, in
+        order. It must not block; it runs in the loop's one turn, so whoever looks at `position` sees everything up to
+        it delivered.
     lost: called with (before, now) when the stream no longer holds what follows `before`: the node has to read its
         rooms' own streams from there. The tail goes on behind `now`.
     new_epoch: called with the position of an epoch that opened while this tail was running.
@@ -59,6 +60,7 @@ class Tail:
         self._lost = lost
         self._new_epoch = new_epoch
         self._pace = Pace(pause_s)
+        self._full: Sequence[Item] = ()  # a read that may have skipped something
         self.position = Position.ZERO
         self._at = b"0-0"  # the position as the server writes it
         self.read_at = 0.0
@@ -72,6 +74,7 @@ class Tail:
 
     async def run(self) -> None:
         """Read until cancelled. Faults of the link are retried for ever, at most half a second apart."""
+        self._loop = asyncio.get_running_loop()
         line = Line(self._client)
         pause_s = 0.02
         try:
@@ -93,22 +96,25 @@ class Tail:
         return {"position": self.position, "fault": fault}
 
     async def _follow(self, line: Line) -> None:
-        loop = asyncio.get_running_loop()
-        key = self._link.keys.log
         while True:
-            words = ("XREAD", "COUNT", READ_ENTRIES, "BLOCK", BLOCK_MS, "STREAMS", key, self._at)
-            answer = await line.call(words, READ_TIMEOUT_S)
-            self.read_at = loop.time()
-            if not answer:
-                await open_epoch(self._client, self._link)  # a server that was emptied has lost it
-                continue
-            ((_key, items),) = answer
-            if len(items) >= READ_ENTRIES:
-                await self._take_full(items)
+            await line.rounds(self._question, self._take, READ_TIMEOUT_S)
+            if self._full:
+                await self._take_full(self._full)
             else:
-                self._hand_out(items)
-                if pause_s := self._pace.after(len(items), self.read_at):
-                    await asyncio.sleep(pause_s)
+                await open_epoch(self._client, self._link)  # a server that was emptied has lost it
+
+    def _question(self) -> Words:
+        return ("XREAD", "COUNT", READ_ENTRIES, "BLOCK", BLOCK_MS, "STREAMS", self._link.keys.log, self._at)
+
+    def _take(self, answer: Any) -> float | None:
+        """Hand out what a read brought; returns the pause before the next. None: the next is not to come yet."""
+        self.read_at = self._loop.time()
+        items: Sequence[Item] = answer[0][1] if answer else ()
+        self._full = items if len(items) >= READ_ENTRIES else ()
+        if self._full or not items:
+            return None
+        self._hand_out(items)
+        return self._pace.after(len(items), self.read_at)
 
     async def _take_full(self, items: Sequence[Item]) -> None:
         before = self.position
@@ -134,7 +140,8 @@ class Tail:
             elif room == EPOCH_ROOM:
                 epoch = Position.parse(position)
         self._advance(items[-1][0])
-        self._deliver(wanted, self.position)
+        if wanted:
+            self._deliver(wanted, self.position)
         if epoch is not None:
             self._new_epoch(epoch)
 

@@ -112,7 +112,7 @@ class Joins:
         if not granted.permission:
             raise Refused(f"there is no document note:{note_id[:100]} for you")
         if join.v == 2 and room not in rooms:
-            session.rejoined.add(room)  # it says what it has when it is back, and is sent the rest as one update
+            session.rejoined |= {room}  # it says what it has when it is back, and is sent the rest as one update
         await self._sessions.join(session, room)
         opened = await self._snapshots.opened(note_id)
         editing = Editing(note_id, 2 if join.v == 2 else 1, opened.epoch, granted)

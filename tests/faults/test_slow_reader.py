@@ -19,7 +19,7 @@ EVENT_BYTES = 5_000
 QUEUE_BYTES = 100_000
 QUEUE_PACKETS = 20
 BUFFER_BYTES = 50_000
-RATE = 1_000_000
+RATE = 300_000  # less than a busy machine publishes
 WAYS = pytest.mark.parametrize("way", [FAST, PLAIN])
 
 
