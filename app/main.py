@@ -16,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount
 from starlette.types import Message, Receive, Scope, Send
 
+from app import __version__
 from app.edge import guarded
 from app.http import EXCEPTION_HANDLERS
 from app.leaving import is_new_client, refuse, unkept
@@ -24,6 +25,7 @@ from app.pages import page_routes
 from app.routes.table import routes
 from app.settings import Settings, SettingsError, load_settings
 from app.sigterm import drained_before_stop
+from app.traced import TracedRequests
 from archive.database import check_database, open_pool
 from archive.errors import ArchiveError
 from archive.store import Archive
@@ -36,6 +38,7 @@ from streams.errors import LogError, ServerUnfit
 from streams.keys import Keys
 from streams.link import Link, check_server
 from telemetry.logs import configure, identify
+from telemetry.switch import TracingMissing, tracing_of
 
 log = logging.getLogger("roomlog")
 
@@ -43,7 +46,7 @@ SOCKET_PATH = "/ws/socket.io"
 
 FAST_WEBSOCKETS = "app.wire"
 
-OPERATOR_FAULTS = (SettingsError, EmbeddedError, ServerUnfit, LogError, ArchiveError)
+OPERATOR_FAULTS = (SettingsError, EmbeddedError, ServerUnfit, LogError, ArchiveError, TracingMissing)
 """Faults whose one line tells an operator what to do."""
 
 
@@ -59,7 +62,7 @@ async def _socket_io(scope: Scope, receive: Receive, send: Send) -> None:
 async def open_node(settings: Settings) -> AsyncIterator[Node]:
     """A node at work with everything that it needs: servers, tables, connections.
 
-    Raises SettingsError, EmbeddedError, ServerUnfit or ArchiveError, each with one line for the operator.
+    Raises SettingsError, EmbeddedError, ServerUnfit, ArchiveError or TracingMissing, each with a line for the operator.
     """
     async with AsyncExitStack() as stack:
         redis_url, database_url = settings.log_url, settings.archive_url
@@ -82,7 +85,9 @@ async def open_node(settings: Settings) -> AsyncIterator[Node]:
         await asyncio.to_thread(upgrade, database_url)
         pool = open_pool(database_url, application_name="roomlog node")
         await stack.enter_async_context(pool)
-        node = Node(settings, link, Archive(pool), secret)
+        service = settings.otel_service_name or "roomlog-node"
+        tracing = await stack.enter_async_context(tracing_of(settings.traces_url, service, __version__))
+        node = Node(settings, link, Archive(pool), secret, tracing)
         identify(node=node.name)
         if settings.embedded_worker and settings.log_url is None and settings.database_url is None:
             await stack.enter_async_context(worker_beside())
@@ -173,6 +178,7 @@ def create_app(settings: Settings) -> PlainFaults:
             *routes(""),
             *page_routes(settings.demo),
         ],
+        middleware=[Middleware(TracedRequests)] if settings.traces_url else [],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=_lifespan,
     )

@@ -9,7 +9,8 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from app import __version__, metrics
 from app.access import Access
@@ -61,6 +62,7 @@ from app.settings import Settings
 from app.shared_chats import SharedChats
 from app.sharing import Sharing
 from app.tasks import Tasks
+from app.traced import TracedAppender
 from app.users import Users
 from app.vitals import Vitals
 from archive.store import Archive
@@ -100,6 +102,9 @@ from streams.replay import Gap, Reader
 from streams.rooms import Rooms
 from streams.tail import Tail
 
+if TYPE_CHECKING:
+    from telemetry.tracing import Tracing
+
 log = logging.getLogger("roomlog.node")
 
 REPORT_S = 1.0
@@ -110,17 +115,22 @@ class Node:
     """The parts of a node. Nothing runs before `running()`.
 
     link: the log's server. archive: the database, opened by the caller. secret: what signs the tokens.
+    tracing: None traces nothing.
     """
 
-    def __init__(self, settings: Settings, link: Link, archive: Archive, secret: str) -> None:
+    def __init__(
+        self, settings: Settings, link: Link, archive: Archive, secret: str, tracing: Tracing | None = None
+    ) -> None:
         self.settings = settings
+        self.tracing = tracing
         self.name = f"node-{secrets.token_hex(4)}"
         self.link = link
         self.archive = archive
         client = link.trunk(connections=32) if settings.redis_shared_link else link.client(connections=32)
         keys = link.keys
         self.reader = Reader(link, client)
-        self.appender = Appender(
+        appender = partial(TracedAppender, tracing) if tracing else Appender
+        self.appender = appender(
             link,
             room_cap=settings.room_cap,
             log_length=settings.shard_log_length,

@@ -58,6 +58,14 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field("console", description="Lines for people, or an object a line.")
 
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None,
+        pattern="^https?://",
+        description="Collector to which requests are traced, by OTLP over HTTP: http(s)://host:4318. Unset: none. "
+        "Needs roomlog[otel]; the other OTEL_ names work as documented there.",
+    )
+    otel_service_name: str | None = Field(None, description="Service in traces. Unset: roomlog-node, roomlog-worker.")
+    otel_sdk_disabled: bool = Field(False, description="true traces nothing, whatever else is set.")
     worker_metrics_port: int = Field(
         0, ge=0, le=65535, description="Port on which a worker answers /metrics and /livez; 0: none."
     )
@@ -142,6 +150,11 @@ class Settings(BaseSettings):
                 f"({self.document_hard_bytes}); at most that is accepted"
             )
         return self
+
+    @property
+    def traces_url(self) -> str | None:
+        """Where traces go; None: nowhere."""
+        return None if self.otel_sdk_disabled else self.otel_exporter_otlp_endpoint
 
     @property
     def fold_due(self) -> FoldDue:

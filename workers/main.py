@@ -12,7 +12,8 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 import uvloop
 from sqlalchemy.exc import SQLAlchemyError
@@ -34,6 +35,8 @@ from streams.link import Link, check_server
 from streams.replay import Reader
 from streams.rooms import Rooms
 from telemetry.logs import configure, identify
+from telemetry.switch import TracingMissing, tracing_of
+from workers import __version__
 from workers.compactor import Compactor
 from workers.config import WorkerConfig
 from workers.interrupter import Interrupter
@@ -44,7 +47,11 @@ from workers.reclaimer import Reclaimer
 from workers.sandbox import Sandbox
 from workers.sweeper import Sweeper
 from workers.tally import Reporter, Tally
+from workers.traced import TracedPersister
 from workers.window import Window, WindowClosed
+
+if TYPE_CHECKING:
+    from telemetry.tracing import Tracing
 
 log = logging.getLogger("roomlog.worker")
 
@@ -71,7 +78,7 @@ def main() -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings))
-    except (EmbeddedError, ServerUnfit, DatabaseUnusable, LogUnavailable, SQLAlchemyError) as fault:
+    except (EmbeddedError, ServerUnfit, DatabaseUnusable, LogUnavailable, SQLAlchemyError, TracingMissing) as fault:
         return _fail(fault, 1)
     except BaseExceptionGroup as faults:
         first = _first(faults)
@@ -97,15 +104,19 @@ async def serve(settings: Settings) -> None:
         await check_database(database_url)
         await asyncio.to_thread(upgrade, database_url)
         pool = await stack.enter_async_context(open_pool(database_url, application_name="roomlog-worker", wait_s=3.0))
+        service = settings.otel_service_name or "roomlog-worker"
+        tracing = await stack.enter_async_context(tracing_of(settings.traces_url, service, __version__))
         gc.freeze()  # full collections pass over all that is loaded: looking at it was a quarter of what a delta cost
         async with asyncio.TaskGroup() as group:
             servers = group.create_task(keep(), name="servers")
             keeping = Keeping(settings.document_versions, settings.document_version_hours)
-            await run_loops(link, Archive(pool, keeping), config_of(settings), stop)
+            await run_loops(link, Archive(pool, keeping), config_of(settings), stop, tracing)
             servers.cancel()
 
 
-async def run_loops(link: Link, archive: Archive, config: WorkerConfig, stop: asyncio.Event) -> None:
+async def run_loops(
+    link: Link, archive: Archive, config: WorkerConfig, stop: asyncio.Event, tracing: Tracing | None = None
+) -> None:
     """Run all loops of one worker until `stop` is set. If one dies the others are cancelled, which is safe."""
     worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     identify(worker=worker)
@@ -113,8 +124,9 @@ async def run_loops(link: Link, archive: Archive, config: WorkerConfig, stop: as
     jobs, rooms, tally = Jobs(link, client, worker), Rooms(link, client), Tally()
     workers = Workers(link.keys, client)
     documents, reader = DocumentLog(link, client, config.fold_due), Reader(link, client)
-    persister = Persister(link, jobs, archive, config, tally, stop)
-    reclaiming = Persister(link, jobs, archive, config, tally, stop)
+    make = partial(TracedPersister, tracing) if tracing else Persister
+    persister = make(link, jobs, archive, config, tally, stop)
+    reclaiming = make(link, jobs, archive, config, tally, stop)
     sweep_lease = Lease(link, client, "sweep", SWEEP_LEASE_S)
     loops: tuple[Loop, ...] = (
         persister,
