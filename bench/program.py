@@ -71,9 +71,12 @@ class Program:
         await self.until(lambda: _listens(self.port))
 
     async def stop(self) -> None:
-        """Stop it; it is gone when this returns. May be called twice."""
+        """Kill it, which has nothing to lose and would take time for its leave; it is gone when this returns.
+
+        May be called twice.
+        """
         if self.process is not None:
-            await stop(self.process, signal.SIGTERM, STOP_S)
+            await stop(self.process, signal.SIGKILL, STOP_S)
 
 
 async def _listens(port: int) -> bool:

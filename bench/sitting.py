@@ -69,9 +69,10 @@ class Sitting:
     def write(self, results: Results, plots: bool) -> None:
         """The results' JSON, the page, and, if wanted, the plots."""
         results.write(self.folder / RESULTS)
-        shown = self.shown(results)
-        drawn = draw(results, shown, self.folder) if plots else []
-        (self.folder / PAGE).write_text(page(results, shown, self.judged(results), drawn))
+        shown, judged = self.shown(results), self.judged(results)
+        (self.folder / PAGE).write_text(page(results, shown, judged, []))
+        if plots:
+            (self.folder / PAGE).write_text(page(results, shown, judged, draw(results, shown, self.folder)))
 
     def shown(self, results: Results) -> list[Case]:
         """The cases that have runs."""
