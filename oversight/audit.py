@@ -53,7 +53,7 @@ class Audit:
     async def note(self, user_id: str, action: str, target: str, outcome: str = "done") -> None:
         """Log an action, and keep it; what cannot be kept, because the log is away, is in the log line alone. One
         whose answer was lost may be kept twice."""
-        fields = {"user_id": user_id, "action": action, "target": target[:TARGET_CHARS], "outcome": outcome}
+        fields = {"user": user_id, "action": action, "target": target[:TARGET_CHARS], "outcome": outcome}
         log.info("%s by %s on %s: %s", action, user_id, fields["target"], outcome, extra=fields)
         try:
             await retrying(lambda: self._client.xadd(self._key, fields, maxlen=KEPT, approximate=True), NOTE_S)
@@ -73,7 +73,7 @@ def _action(item_id: str, fields: dict[bytes, bytes]) -> Action:
     return Action(
         id=item_id,
         time_ms=Position.parse(item_id).ms,
-        user_id=told["user_id"],
+        user_id=told["user"],
         action=told["action"],
         target=told["target"],
         outcome=told["outcome"],

@@ -16,10 +16,15 @@ import orjson
 
 Format = Literal["console", "json"]
 
-FIELDS = ("room", "session", "user", "position", "event", "task", "node", "worker")
+FIELDS = ("room", "session", "user", "position", "event", "task", "node", "worker", "action", "target", "outcome")
 """What a line says apart from its message, when it is given as `extra`, or as an argument by this name."""
 
-OURS = frozenset({"app", "archive", "cli", "embedded", "migrations", "registry", "streams", "telemetry", "workers"})
+AUDIT = "roomlog.audit"
+"""Who did what is told whatever the level."""
+
+OURS = frozenset(
+    {"app", "archive", "cli", "embedded", "migrations", "oversight", "registry", "streams", "telemetry", "workers"}
+)
 
 
 def configure(form: Format, level: str) -> None:
@@ -28,6 +33,7 @@ def configure(form: Format, level: str) -> None:
     handler.setFormatter(JsonLines() if form == "json" else Console())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.captureWarnings(True)
+    logging.getLogger(AUDIT).setLevel(logging.INFO)
     logging.getLogger("roomlog").setLevel(level)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         taken = logging.getLogger(name)

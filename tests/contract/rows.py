@@ -1,4 +1,4 @@
-"""Which test shows which row of the contract (docs/contract.md §4-7). `python -m tests.contract.rows` lists the others.
+"""Which test shows which row of the contract (docs/contract.md §4-7, §9). `python -m tests.contract.rows` lists others.
 
 A row is named as the document spells it. The tests of a row run on two nodes, with the client on the other one than the
 producer, and, where the row is durable, with a cut in the middle; tests behind the first add to that.
@@ -16,6 +16,7 @@ TYPE = "§5 events type"
 CHANNEL = "§5 events:channel type"
 PRODUCER = "§6 producer function"
 ROUTE = "§7 route"
+OPERATORS = "§9 operators' route"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Row:
     later: str = ""
 
 
+_ADMIN = "tests/contract/test_admin_routes.py::"
 _BAD = "tests/contract/test_bad_events.py::"
 _CALLS = "tests/integration/test_calls.py::"
 _CHANNEL_ACCESS = "tests/contract/test_channel_access.py::"
@@ -367,7 +369,60 @@ ROUTES = (
     _shown(ROUTE, "GET /metrics", _STATE),
 )
 
-ROWS = (*CLIENT_EVENTS, *SERVER_EVENTS, *TYPES, *CHANNEL_TYPES, *PRODUCER_FUNCTIONS, *ROUTES)
+_LETTERS = _ADMIN + "test_dead_letters_are_read_retried_and_dropped_and_it_is_noted_who_did"
+_ANY_ROOM = _ADMIN + "test_any_room_is_read_by_admins_and_what_is_gone_is_said"
+_WITHHELD = _ADMIN + "test_what_is_personal_is_withheld_from_admins_listed_and_followed"
+_SESSIONS = _ADMIN + "test_sessions_are_seen_from_the_other_node_disconnected_and_resumed"
+_SEEN = "tests/integration/test_oversight.py::"
+_LISTED = "tests/integration/test_oversight_rooms.py::"
+
+OPERATORS_ROUTES = (
+    _shown(
+        OPERATORS,
+        "GET /overview",
+        _SEEN + "test_the_overview_tells_of_every_process_and_of_a_worker_that_was_killed",
+        _SEEN + "test_without_the_log_the_overview_says_so_to_admins_alone",
+        _SEEN + "test_without_the_database_the_overview_and_the_rooms_answer",
+    ),
+    _shown(
+        OPERATORS,
+        "GET /history",
+        "tests/faults/test_sampler_killed.py::test_the_history_survives_the_node_that_samples",
+    ),
+    _shown(
+        OPERATORS,
+        "GET /rooms?q&order&cursor&limit",
+        _LISTED + "test_ten_thousand_rooms_are_listed_whole_with_a_bounded_number_of_commands",
+        _LISTED + "test_rooms_are_found_by_any_part_of_the_name_taken_literally",
+    ),
+    _shown(OPERATORS, "GET /rooms/{room}", _ANY_ROOM),
+    _shown(OPERATORS, "GET /rooms/{room}/events?after&limit", _ANY_ROOM, _WITHHELD),
+    _shown(
+        OPERATORS,
+        "GET /rooms/{room}/events/stream",
+        _ADMIN + "test_a_room_is_followed_by_an_admin_who_is_no_member_until_the_role_is_gone",
+        _WITHHELD,
+    ),
+    _shown(OPERATORS, "GET /deadletters?after&limit", _LETTERS),
+    _shown(OPERATORS, "GET /deadletters/{id}", _LETTERS),
+    _shown(OPERATORS, "POST /deadletters/{id}/retry", _LETTERS),
+    _shown(OPERATORS, "POST /deadletters/{id}/drop", _LETTERS),
+    _shown(OPERATORS, "GET /users/{id}/sessions", _SESSIONS),
+    _shown(
+        OPERATORS,
+        "POST /users/{id}/revoke",
+        _ADMIN + "test_a_revoked_user_is_cut_from_every_node_and_refused_from_then_on",
+    ),
+    _shown(OPERATORS, "POST /sessions/{sid}/disconnect", _SESSIONS),
+    _shown(
+        OPERATORS,
+        "GET /tasks?cursor&limit",
+        _ADMIN + "test_tasks_of_all_nodes_are_listed_and_stopped_by_an_admin",
+    ),
+    _shown(OPERATORS, "GET /audit?after&limit", _LETTERS, _SEEN + "test_who_did_what_is_logged_whatever_the_level"),
+)
+
+ROWS = (*CLIENT_EVENTS, *SERVER_EVENTS, *TYPES, *CHANNEL_TYPES, *PRODUCER_FUNCTIONS, *ROUTES, *OPERATORS_ROUTES)
 
 
 def not_shown(rows: Iterable[Row] = ROWS) -> list[Row]:

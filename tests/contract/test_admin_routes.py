@@ -10,7 +10,9 @@ import httpx
 import pytest
 
 from app.routes.table import OVERSIGHT
+from streams.append import NewEntry
 from streams.deadletters import DeadLetters
+from streams.documents import DocumentChange, DocumentLog, Opening
 from streams.entry import Entry, Position
 from tests.contract.clients import listening
 from tests.contract.test_chats import two
@@ -207,6 +209,30 @@ async def test_a_room_is_followed_by_an_admin_who_is_no_member_until_the_role_is
         assert (await boss.client.get(url)).status_code == 403
         await alice.aclose()
         await boss.aclose()
+
+
+async def test_the_rooms_and_the_hour_are_told_by_any_node(fleet: Fleet) -> None:
+    async with two(fleet) as (one, other), overseeing(other.url) as admin:
+        alice = Api(one.url)
+        await alice.new_chat()
+        listed = await admin.get("rooms", q="alice", order="lag", limit=1)
+        assert [room["room"] for room in listed["rooms"]] == ["user:alice"]
+        assert (listed["partial"], listed["cursor"], listed["known"] >= 1) == (False, None, True)
+        history = await admin.get("history")
+        assert (history["step_s"], history["series"]["rooms"]["unit"]) == (10, "rooms")
+        assert {len(series["values"]) for series in history["series"].values()} == {360}
+        await alice.aclose()
+
+
+async def test_a_documents_room_is_told_with_what_waits_of_it(fleet: Fleet) -> None:
+    async with fleet.inside() as node, overseeing(node.url) as admin:
+        log = DocumentLog(node.node.link, node.node.link.client(connections=1))
+        assert await log.open("doc_note:n", Opening("1", {}))
+        change = DocumentChange("1", [(1, 0, 3)])
+        await node.node.appender.append(NewEntry("doc_note:n", "ydoc", b"{}", binary=b"xyz", change=change))
+        document = (await admin.get("rooms/doc_note:n"))["document"]
+        assert (document["epoch"], document["updates"], document["update_bytes"]) == ("1", 1, 3)
+        assert (document["is_folding"], document["due_ms"] > 0) == (False, True)
 
 
 async def test_malformed_questions_are_refused(fleet: Fleet) -> None:

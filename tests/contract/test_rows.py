@@ -12,12 +12,25 @@ import pytest
 
 from app.emitter import EPHEMERAL_TYPES, wants_answer
 from tests.contract import rows, test_emitter_types
-from tests.contract.rows import CALLED, CHANNEL, CLIENT, DURABLE, EPHEMERAL, PRODUCER, ROUTE, ROWS, SERVER, TYPE, Row
+from tests.contract.rows import (
+    CALLED,
+    CHANNEL,
+    CLIENT,
+    DURABLE,
+    EPHEMERAL,
+    OPERATORS,
+    PRODUCER,
+    ROUTE,
+    ROWS,
+    SERVER,
+    TYPE,
+    Row,
+)
 from tests.integration import test_calls
 from tests.support.nodes import ROOT
 
 CONTRACT = ROOT / "docs" / "contract.md"
-COUNTS = {CLIENT: 18, SERVER: 11, TYPE: 34, CHANNEL: 9, PRODUCER: 13, ROUTE: 31}
+COUNTS = {CLIENT: 18, SERVER: 11, TYPE: 34, CHANNEL: 9, PRODUCER: 13, ROUTE: 31, OPERATORS: 15}
 """Rows that the document has, by section: a parser that overlooks one is noticed."""
 
 
@@ -145,6 +158,11 @@ def _routes(sections: dict[str, str]) -> Iterator[str]:
             yield from _alternatives(span)
 
 
+def _operators(sections: dict[str, str]) -> Iterator[str]:
+    for route, *_ in _cells(sections["9"]):
+        yield from _spans(route)
+
+
 _PARSERS = {
     CLIENT: _client,
     SERVER: _server,
@@ -152,4 +170,5 @@ _PARSERS = {
     CHANNEL: _channel_types,
     PRODUCER: _functions,
     ROUTE: _routes,
+    OPERATORS: _operators,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from typing import Any
 
@@ -126,3 +127,14 @@ async def test_without_the_database_the_overview_and_the_rooms_answer(fleet: Fle
                 assert chat
             finally:
                 sql.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
+async def test_who_did_what_is_logged_whatever_the_level(fleet: Fleet) -> None:
+    node = await fleet.node(log_level="ERROR", log_format="json")
+    async with overseeing(node.url) as admin:
+        await admin.post("users/mallory/revoke")
+        (action,) = (await admin.get("audit"))["actions"]
+    (line,) = [json.loads(line) for line in node.text().splitlines() if "roomlog.audit" in line]
+    told = (line["user"], line["action"], line["target"], line["outcome"])
+    assert told == (action["user_id"], action["action"], action["target"], action["outcome"])
+    assert told == ("root", "user.revoke", "mallory", "done")
