@@ -72,12 +72,13 @@ class Process:
     arguments: list[str]
     env: dict[str, str]
     port: int = 0
+    host: str = "127.0.0.1"
     output: IO[str] = field(default_factory=lambda: tempfile.TemporaryFile("w+"))  # noqa: SIM115  # Fleet.stop closes it
     process: subprocess.Popen[str] | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def start(self) -> None:
         """Start it; does not wait. May be called again after `kill`."""
@@ -154,22 +155,24 @@ class Fleet:
         }
         return clean | ours | {name.upper(): str(value) for name, value in settings.items()}
 
-    async def node(self, **settings: Any) -> Process:
-        """A node as a process, ready."""
-        port = free_port()
+    async def node(self, host: str = "127.0.0.1", port: int = 0, **settings: Any) -> Process:
+        """A node as a process, ready. port: 0 takes a free one."""
+        port = port or free_port()
         plain = [
             "-m",
             "uvicorn",
             "app.main:app",
             "--ws",
             PLAIN,
+            "--host",
+            host,
             "--port",
             str(port),
             "--timeout-graceful-shutdown",
             "5",
         ]
-        serve = ["-m", "cli.main", "serve", "--port", str(port)]
-        node = Process(plain if WEBSOCKETS == PLAIN else serve, self.env(**settings), port)
+        serve = ["-m", "cli.main", "serve", "--host", host, "--port", str(port)]
+        node = Process(plain if WEBSOCKETS == PLAIN else serve, self.env(**settings), port, host)
         self.processes.append(node)
         node.start()
         await node.ready()

@@ -1,0 +1,1 @@
+"""What is in deploy/, run: nginx, Valkey's users, the Dockerfile's steps."""
