@@ -22,6 +22,7 @@ from tests.deploy.nginx import DEPLOY, Nginx, certify, nginx_before
 from tests.e2e.producer import Producer, api_of, hears, open_producer
 from tests.support.js import POLLING, UPGRADE, WEBSOCKET, Js, JsClient, js
 from tests.support.nodes import Fleet, Process, bearer, eventually, token
+from tests.support.valkey import free_port
 
 __all__ = ["js"]
 
@@ -62,8 +63,8 @@ async def site(
     fleet: Fleet, folder: Path, more: dict[str, str] | None = None, hosts: tuple[str, ...] = ADDRESSES, **settings: Any
 ) -> AsyncIterator[Site]:
     """Nodes with names, and nginx before them. `more`: of nginx's files, what becomes what."""
-    first = await fleet.node(hosts[0], **settings)
-    nodes = {hosts[0]: first} | {host: await fleet.node(host, first.port, **settings) for host in hosts[1:]}
+    first = await fleet.node_at(hosts[0], free_port(), **settings)
+    nodes = {hosts[0]: first} | {host: await fleet.node_at(host, first.port, **settings) for host in hosts[1:]}
     async with names() as served:
         served.addresses = {f"node{number}": [host] for number, host in enumerate(hosts, 1)}
         async with nginx_before(first.port, served.port, folder, more) as nginx:
@@ -174,7 +175,7 @@ async def test_a_node_that_is_made_anew_is_found_at_its_new_address(fleet: Fleet
         old, anew = ADDRESSES[1], "127.0.0.3"
         node = made.nodes.pop(old)
         node.kill()
-        made.nodes[anew] = await fleet.node(anew, node.port)
+        made.nodes[anew] = await fleet.node_at(anew, node.port)
         made.names.addresses["node2"] = [anew]
 
         async def somebody_is_there() -> bool:

@@ -155,9 +155,12 @@ class Fleet:
         }
         return clean | ours | {name.upper(): str(value) for name, value in settings.items()}
 
-    async def node(self, host: str = "127.0.0.1", port: int = 0, **settings: Any) -> Process:
-        """A node as a process, ready. port: 0 takes a free one."""
-        port = port or free_port()
+    async def node(self, **settings: Any) -> Process:
+        """A node as a process, ready."""
+        return await self.node_at("127.0.0.1", free_port(), **settings)
+
+    async def node_at(self, host: str, port: int, **settings: Any) -> Process:
+        """The same, at an address of its own."""
         plain = [
             "-m",
             "uvicorn",
