@@ -13,6 +13,7 @@ from typing import Any
 import promql_parser
 import pytest
 import yaml
+from prometheus_client import generate_latest
 
 from app.metrics import NODE
 from telemetry.catalogue import Catalogue, Family
@@ -25,6 +26,9 @@ TESTS = DEPLOY / "prometheus" / "tests.yml"
 DASHBOARD = DEPLOY / "grafana" / "dashboards" / "roomlog.json"
 
 OF_PROMETHEUS = {"up": {"job", "instance"}}
+WITH_PROMTOOL = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool comes with Prometheus; no package of Python has it"
+)
 SCRAPED = {"job", "instance"}
 OF_ANY_PROCESS = {"process_cpu_seconds_total", "process_resident_memory_bytes"}
 
@@ -116,12 +120,20 @@ def test_every_alert_is_tested_to_fire_and_not_to() -> None:
     assert shown == {rule["alert"]: {True, False} for rule in alerts()}
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool comes with Prometheus; no package has it")
+@WITH_PROMTOOL
 def test_the_alerts_fire_when_they_must() -> None:
     run = subprocess.run(
         ["promtool", "test", "rules", TESTS.name], cwd=TESTS.parent, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+@WITH_PROMTOOL
+@pytest.mark.parametrize("catalogue", [NODE, catalogue_of(Tally())], ids=["node", "worker"])
+def test_prometheus_finds_nothing_to_say_of_our_names(catalogue: Catalogue) -> None:
+    exported = generate_latest(catalogue.registry)
+    run = subprocess.run(["promtool", "check", "metrics"], input=exported, capture_output=True, check=False)
+    assert (run.returncode, run.stdout + run.stderr) == (0, b"")
 
 
 def test_the_dashboard_is_whole() -> None:
