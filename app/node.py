@@ -66,14 +66,7 @@ from app.traced import TracedAppender
 from app.users import Users
 from app.vitals import Vitals
 from archive.store import Archive
-from oversight.audit import Audit
-from oversight.events import RoomEvents
-from oversight.letters import Letters
-from oversight.overview import Overseer
-from oversight.people import People
-from oversight.rooms import RoomList
-from oversight.sampler import Sampler
-from oversight.samples import Samples
+from oversight.desk import Desk
 from registry.activity import Activity
 from registry.calls import CallRecords
 from registry.directs import Directs
@@ -222,14 +215,7 @@ class Node:
         self.health = Health(self, client)
         self.vitals = Vitals(self, client)
         self.self_report = SelfReport(self)
-        self.overseer = Overseer(link, client, archive, settings.worker_lag_s, __version__)
-        self.room_list = RoomList(link, client, archive)
-        self.letters = Letters(link, client)
-        self.people = People(keys, client, archive)
-        self.audit = Audit(keys, client)
-        self.room_events = RoomEvents(self.reader)
-        self.samples = Samples(keys, client)
-        self.sampler = Sampler(link, client)
+        self.desk = Desk(link, client, archive, settings.worker_lag_s, __version__)
         self._tasks: asyncio.TaskGroup | None = None
         self._repairing = asyncio.Lock()
         self._repairs_from: list[Position] = []
@@ -287,7 +273,7 @@ class Node:
                     ("folded", self.folded.run()),
                     ("tasks", self.tasks.run()),
                     ("users", self.users.run()),
-                    ("sampler", self.sampler.run()),
+                    ("sampler", self.desk.sampler.run()),
                 )
             ]
             await self.report()

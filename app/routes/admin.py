@@ -35,13 +35,13 @@ async def overview(request: Request) -> Response:
         # Nobody can tell now whether the token was revoked; what is answered names nobody's things, and an operator
         # needs it just then.
         _admin(await node.gate.identify_without_the_log(bearer_of(request)))
-    return Json(await node.overseer.look())
+    return Json(await node.desk.overseer.look())
 
 
 async def history(request: Request) -> Response:
     """The last hour in numbers: one value of each every ten seconds."""
     node, _identity = await admin(request)
-    return Json(await node.samples.history())
+    return Json(await node.desk.samples.history())
 
 
 async def rooms(request: Request) -> Response:
@@ -50,7 +50,7 @@ async def rooms(request: Request) -> Response:
     part, order = request.query_params.get("q", ""), choice(request, "order", *ORDERS)
     if len(part) > PART_LENGTH or not part.isprintable():
         raise BadPayload(f"q: at most {PART_LENGTH} printable characters")
-    page = await node.room_list.page(
+    page = await node.desk.rooms.page(
         q=part, cursor=_cursor(request), limit=number(request, "limit", 100, 1, 500), order=order
     )
     return Json(page)

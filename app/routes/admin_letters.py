@@ -15,13 +15,15 @@ async def listed(request: Request) -> Response:
     """Dead letters, the oldest first, without their payloads."""
     node, _identity = await admin(request)
     after = parse_position(request.query_params.get("after"))
-    return Json(await node.letters.page(None if after is None else str(after), number(request, "limit", 100, 1, 100)))
+    return Json(
+        await node.desk.letters.page(None if after is None else str(after), number(request, "limit", 100, 1, 100))
+    )
 
 
 async def read(request: Request) -> Response:
     """One dead letter with its payload."""
     node, _identity = await admin(request)
-    letter = await node.letters.open(request.path_params["letter_id"])
+    letter = await node.desk.letters.open(request.path_params["letter_id"])
     if letter is None:
         raise _gone()
     return Json(letter)
@@ -31,8 +33,8 @@ async def retry(request: Request) -> Response:
     """Append the entry once more, for the fold only: clients had it. If the fold refuses it again it is parked anew."""
     node, identity = await admin(request)
     letter_id: str = request.path_params["letter_id"]
-    async with audited(node.audit, identity, "deadletter.retry", letter_id):
-        retried = await node.letters.retry(letter_id, node.appender)
+    async with audited(node.desk.audit, identity, "deadletter.retry", letter_id):
+        retried = await node.desk.letters.retry(letter_id, node.appender)
         if retried is None:
             raise _gone()
     return Json(retried)
@@ -42,8 +44,8 @@ async def drop(request: Request) -> Response:
     """Forget a dead letter for good: its entry is never folded."""
     node, identity = await admin(request)
     letter_id: str = request.path_params["letter_id"]
-    async with audited(node.audit, identity, "deadletter.drop", letter_id):
-        if not await node.letters.drop(letter_id):
+    async with audited(node.desk.audit, identity, "deadletter.drop", letter_id):
+        if not await node.desk.letters.drop(letter_id):
             raise _gone()
     return Json({})
 

@@ -20,7 +20,7 @@ from oversight.running import running_tasks
 async def sessions(request: Request) -> Response:
     """A user's connected sessions, on all nodes."""
     node, _identity = await admin(request)
-    found = await node.people.sessions(checked(request.path_params["user_id"]))
+    found = await node.desk.people.sessions(checked(request.path_params["user_id"]))
     return Json(replace(found, sessions=tuple(_with_rooms(node, session) for session in found.sessions)))
 
 
@@ -34,7 +34,7 @@ async def disconnect(request: Request) -> Response:
     """Close a session's link, on whichever node it is: its client comes back and resumes."""
     node, identity = await admin(request)
     sid: str = request.path_params["sid"]
-    async with audited(node.audit, identity, "session.disconnect", sid):
+    async with audited(node.desk.audit, identity, "session.disconnect", sid):
         if await node.pool.find(sid) is None:
             raise ApiError(404, "not_found", "no such session is connected")
         await node.orders.cut_off_session(sid)
@@ -58,4 +58,6 @@ async def audit(request: Request) -> Response:
     """What admins did, and the command line, the newest first."""
     node, _identity = await admin(request)
     after = parse_position(request.query_params.get("after"))
-    return Json(await node.audit.page(None if after is None else str(after), number(request, "limit", 100, 1, 500)))
+    return Json(
+        await node.desk.audit.page(None if after is None else str(after), number(request, "limit", 100, 1, 500))
+    )

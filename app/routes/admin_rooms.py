@@ -16,7 +16,7 @@ from streams.keys import CONTROL_ROOM
 async def read(request: Request) -> Response:
     """One room: how long it is, who is in it, what is not folded."""
     node, _identity = await admin(request)
-    room = await node.room_list.detail(request.path_params["room"], node.settings.retention_s)
+    room = await node.desk.rooms.detail(request.path_params["room"], node.settings.retention_s)
     if room is None:
         raise _unknown()
     return Json(room)
@@ -30,7 +30,7 @@ async def events(request: Request) -> Response:
     if await node.rooms.head(room) is None:
         raise _unknown()
     withheld = not await node.access.may_list(identity, room)
-    return Json(await node.room_events.page(room, after, limit, withheld=withheld))
+    return Json(await node.desk.events.page(room, after, limit, withheld=withheld))
 
 
 async def stream(request: Request) -> Response:

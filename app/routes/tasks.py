@@ -43,7 +43,7 @@ async def stop(request: Request) -> Response:
     known = task is not None and await _may_stop(node, identity, task)
     outcome = await node.tasks.stop_task(task_id) if known else "over"  # nor is it told that somebody else has it
     if task is not None and identity.role == "admin" and task.user_id != identity.user_id:
-        await node.audit.note(identity.user_id, "task.stop", task_id, "done" if outcome == "stopped" else outcome)
+        await node.desk.audit.note(identity.user_id, "task.stop", task_id, "done" if outcome == "stopped" else outcome)
     message = f"task {task_id[:100]} {MEANING[outcome]}"
     return Json({"status": outcome == "stopped", "outcome": outcome, "message": message})
 

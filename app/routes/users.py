@@ -75,7 +75,7 @@ async def update_role(request: Request) -> Response:
 async def _give_role(node: Node, identity: Identity, user_id: str, role: str) -> Response:
     if user_id == identity.user_id:
         raise ApiError(403, "forbidden", "nobody changes the own role: the last admin could not take that back")
-    async with audited(node.audit, identity, f"role.{role}", checked(user_id)):
+    async with audited(node.desk.audit, identity, f"role.{role}", checked(user_id)):
         user = await node.roles.give(user_id, role)
         if user is None:
             raise ApiError(404, "not_found", f"no user {user_id[:100]} was seen")
@@ -98,7 +98,7 @@ async def revoke(request: Request) -> Response:
 async def end_all_of(node: Node, identity: Identity, user_id: str) -> int:
     """Refuse a user's tokens, and end the user's sessions on every node. Returns the Unix second up to which tokens
     are refused. identity: the admin who does it."""
-    async with audited(node.audit, identity, "user.revoke", user_id):
+    async with audited(node.desk.audit, identity, "user.revoke", user_id):
         revoked_at_s = await node.revocations.revoke_user(user_id)
         await node.orders.disconnect_user(user_id)
     return revoked_at_s
