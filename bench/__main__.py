@@ -21,7 +21,7 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     options = _options()
     plan = QUICK if options.quick else FULL
-    plan = replace(plan, runs=options.runs) if options.runs else plan
+    plan = replace(plan, runs=options.runs or plan.runs, budget_s=options.minutes * 60 or plan.budget_s)
     known = suite(plan.quick and not options.case)
     cases = [case for case in known if not options.case or case.name in options.case]
     if not cases or set(options.case or ()) - {case.name for case in known}:
@@ -44,6 +44,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="the chief cases, or --case, once and shorter; to .bench")
     parser.add_argument("--case", action="append", help="only this case (may be given more than once); to .bench")
     parser.add_argument("--runs", type=int, default=0, help="runs of every case and target")
+    parser.add_argument("--minutes", type=float, default=0, help="no run begins after so many")
     parser.add_argument("--out", type=Path, help="folder of the results")
     parser.add_argument(
         "--merge",

@@ -80,8 +80,8 @@ class Sitting:
         return [case for case in self.known if case.name in names]
 
     def judged(self, results: Results) -> list[Judged]:
-        """The goals of these cases."""
-        names = {case.name for case in self.shown(results)}
+        """The goals of these cases, and of those that were to be run."""
+        names = {case.name for case in (*self.shown(results), *self.cases)}
         return judge(results, [goal for goal in GOALS if goal.case in names])
 
     def _total(self) -> int:

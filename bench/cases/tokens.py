@@ -49,6 +49,7 @@ PACED = (
     Shown("lag_ms", "last token stored after, ms", plotted=False),
 )
 BURSTS = (
+    Shown("burst emit_us_per_event", "emit in bursts, µs"),
     Shown("burst deltas_per_s", f"worker, {STREAMS} streams waiting: tokens/s stored", less=False),
     Shown("long sql_bytes_per_event", f"answers of {LONG:,} tokens: to SQL a token, bytes", plotted=False),
     Shown("long transactions_per_event", "transactions a token", plotted=False),
@@ -84,6 +85,7 @@ class Tokens:
         length = QUICK_LENGTH if plan.quick else LENGTH
         rooms = await stage.running.rooms((STREAMS if self.bursts else ANSWERS) if ours else self.rewritten)
         generator = await self._generator(stage, rooms[:ANSWERS], ours)
+        silent_s = await _silent_burst(stage, rooms) if ours and self.bursts else 0.0
         await stage.publish_to(rooms, 0)
         before = await ledger.look()
         window = stage.window()
@@ -92,7 +94,7 @@ class Tokens:
         lag_s = await ledger.stored(events)
         usage = window.end()
         figures = await ledger.cost(before, events, usage, generator) | {"lag_ms": lag_s * 1000}
-        more = await self._bursts(stage, ledger, events) if ours and self.bursts else {}
+        more = await self._bursts(stage, ledger, events, silent_s) if ours and self.bursts else {}
         return Outcome(figures | {"events": float(events), "rss_mb": stage.rss_bytes("worker") / 1e6} | more, usage)
 
     async def _emit(self, stage: Stage, ours: bool, length: int) -> dict[str, Any]:
@@ -107,21 +109,35 @@ class Tokens:
         emitted = await self._emit(stage, ours, QUICK_LENGTH)
         return window.end().cpu_s["publisher"] / float(emitted["events"])
 
-    async def _bursts(self, stage: Stage, ledger: Ledger, events: int) -> dict[str, float]:
-        """A worker that was held up meanwhile folds a burst; then long answers."""
+    async def _bursts(self, stage: Stage, ledger: Ledger, events: int, silent_s: float) -> dict[str, float]:
+        """A worker that was held up meanwhile folds a burst; then long answers. silent_s: see `_silent_burst`."""
         (worker,) = (program for program in stage.running.programs if program.role == "worker")
+        window = stage.window()
         os.kill(worker.pid, signal.SIGSTOP)
         try:
             await stage.publisher.ask("burst", per_room=BURST, rooms=STREAMS)
+            emitting = window.end()
         finally:
             os.kill(worker.pid, signal.SIGCONT)
-        events += STREAMS * BURST
-        figures = {"burst deltas_per_s": STREAMS * BURST / await ledger.stored(events)}
+        waiting = STREAMS * BURST
+        events += waiting
+        figures = {
+            "burst emit_us_per_event": (emitting.cpu_s["publisher"] / waiting - silent_s) * 1e6,
+            "burst deltas_per_s": waiting / await ledger.stored(events),
+        }
         before, window = await ledger.look(), stage.window()
         await stage.publisher.ask("burst", per_room=LONG, rooms=LONG_STREAMS)
         lag_s = await ledger.stored(events + LONG * LONG_STREAMS)
         cost = await ledger.cost(before, LONG * LONG_STREAMS, window.end()) | {"lag_ms": lag_s * 1000}
         return figures | {f"long {name}": value for name, value in cost.items()}
+
+
+async def _silent_burst(stage: Stage, rooms: Sequence[Room]) -> float:
+    """CPU seconds of the publisher for an event of a burst, without an emitter."""
+    await stage.publish_to(rooms, 0, "silent")
+    window = stage.window()
+    emitted = await stage.publisher.ask("burst", per_room=BURST)
+    return window.end().cpu_s["publisher"] / float(emitted["events"])
 
 
 @dataclass(frozen=True, slots=True)

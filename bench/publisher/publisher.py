@@ -128,12 +128,11 @@ class Publisher:
         return {"rooms": {str(payloads.room.number): payloads.next for payloads in self._rooms}}
 
     async def enter(self, rooms: list[list[str]]) -> dict[str, Any]:
-        """Put users into rooms, [room, user] each, by the way "rooms"; every node has done so then."""
+        """Order users into rooms, [room, user] each, by the way "rooms"; the nodes obey soon."""
         if not isinstance(self._way, RoomsWay):
             raise RuntimeError("only the way to rooms can")
-        started = time.monotonic()
-        await self._way.enter([(room, user) for room, user in rooms])
-        return {"seconds": time.monotonic() - started}
+        await self._way.enter((room, user) for room, user in rooms)
+        return {}
 
     async def leave(self) -> dict[str, Any]:
         """Disconnect; everything that was emitted is in the log then."""

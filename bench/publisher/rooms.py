@@ -1,61 +1,53 @@
-"""Emitting to Roomlog's rooms by their names, and putting users into rooms as a server does: by orders to all nodes."""
+"""Emitting to Roomlog's rooms by their names, and putting users into rooms by orders to all nodes."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
-from app.producer import Producer, producer
+import orjson
+
 from bench.publisher.payload import EVENT, Payloads
 from streams.append import Appended, Appender, NewEntry
 from streams.ending import end
-from streams.keys import Keys
+from streams.keys import CONTROL_ROOM, Keys
 from streams.link import Link
 
-ENTERING = 200
-"""Orders that may be under way."""
+ENTRIES = 1_000_000
+"""Of a room, and of the shard's log: orders to enter 100,000 rooms are as many entries of one room."""
 
 
 class RoomsWay:
     """Appends to the rooms themselves: what they cost is to be seen, and no chat's owner."""
 
-    def __init__(self, appender: Appender, made: Producer) -> None:
+    def __init__(self, appender: Appender) -> None:
         self._appender = appender
-        self._producer = made
-        self._unanswered: set[asyncio.Task[Appended]] = set()
 
     async def emit(self, due: Sequence[Payloads]) -> None:
-        entries = [NewEntry(payloads.room.name, EVENT, payloads.json().encode()) for payloads in due]
-        self._unanswered.update(asyncio.ensure_future(self._appender.append(entry)) for entry in entries)
-        await self.flush()
+        await self._append(NewEntry(payloads.room.name, EVENT, payloads.json().encode()) for payloads in due)
 
     async def flush(self) -> None:
-        answered, self._unanswered = self._unanswered, set()
-        await asyncio.gather(*answered)
+        """Nothing is left unanswered."""
 
-    async def enter(self, rooms: Sequence[tuple[str, str]]) -> None:
-        """Put users into rooms, (room, user) each; every node has done so when it returns."""
-        gate = asyncio.Semaphore(ENTERING)
+    async def enter(self, rooms: Iterable[tuple[str, str]]) -> None:
+        """Order users into rooms, (room, user) each, as `enter_room_for_users` does, but without waiting for the nodes
+        to have done so, and without a note for sessions that are away."""
+        orders = ({"do": "enter", "room": room, "users": [user]} for room, user in rooms)
+        await self._append(NewEntry(CONTROL_ROOM, "order", orjson.dumps(order)) for order in orders)
 
-        async def one(room: str, user: str) -> None:
-            async with gate:
-                await self._producer.enter_room_for_users(room, [user])
-
-        await asyncio.gather(*(one(room, user) for room, user in rooms))
+    async def _append(self, entries: Iterable[NewEntry]) -> list[Appended]:
+        return await asyncio.gather(*(self._appender.append(entry) for entry in entries))
 
 
 @asynccontextmanager
 async def rooms(redis_url: str) -> AsyncIterator[RoomsWay]:
     """The way to Roomlog's log at `redis_url`."""
     link = Link(redis_url, Keys())
-    appender = Appender(link, room_cap=100_000, log_length=100_000)
+    appender = Appender(link, room_cap=ENTRIES, log_length=ENTRIES)
     running = asyncio.create_task(appender.run())
     try:
-        async with producer(redis_url) as made:
-            way = RoomsWay(appender, made)
-            yield way
-            await way.flush()
+        yield RoomsWay(appender)
     finally:
         await end([running])
         await link.aclose()

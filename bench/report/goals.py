@@ -116,6 +116,7 @@ GOALS = (
     *_persisted("tokens", "new chat"),
     *_persisted("tokens-medium", "chat of 100 KB"),
     *_persisted("tokens-long", "chat of 400 KB"),
+    Goal("the Python emitter in bursts, CPU µs an event", "tokens", "burst emit_us_per_event", "≤", 40.0),
     Goal("the worker keeps up, deltas/s of 200 streams", "tokens", "burst deltas_per_s", "≥", 20_000),
     Goal(
         "rooms 10 → 100,000: cost per event, × that of 10",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -21,6 +22,10 @@ PATH = "/ws/socket.io/"
 SERVE = ("-m", "cli.main", "serve")
 UVICORN = ("-m", "uvicorn", "app.main:app", "--log-level", "warning", "--no-access-log")
 """As who starts the app without `roomlog serve` has it: it agrees to compression."""
+
+
+AT_ONCE = 16
+"""Chats that are made at a time."""
 
 
 def token(user: str, role: str = "user") -> str:
@@ -44,16 +49,23 @@ class RunningRoomlog:
         return node_urls(self.programs, PATH)
 
     async def rooms(self, count: int) -> list[Room]:
+        made = [Room(number, f"user:u{number}", f"u{number}", "", f"m{number}") for number in range(count)]
+        return await self.with_chats(made, {"title": "Bench"}, "/api/v1/chats/new")
+
+    async def with_chats(self, rooms: Sequence[Room], body: Any, path: str) -> list[Room]:
+        """The rooms, each with a chat of its user that was made by `body`."""
         port = next(program.port for program in self.programs if program.role == "node")
-        rooms = []
+        gate = asyncio.Semaphore(AT_ONCE)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
-            for number in range(count):
-                user = f"u{number}"
-                headers = {"Authorization": f"Bearer {token(user)}"}
-                answer = await client.post("/api/v1/chats/new", json={"title": "Bench"}, headers=headers)
+
+            async def one(room: Room) -> Room:
+                async with gate:
+                    headers = {"Authorization": f"Bearer {token(room.user)}"}
+                    answer = await client.post(path, json=body, headers=headers)
                 answer.raise_for_status()
-                rooms.append(Room(number, f"user:{user}", user, answer.json()["id"], f"m{number}"))
-        return rooms
+                return replace(room, chat=answer.json()["id"])
+
+            return await asyncio.gather(*map(one, rooms))
 
     def auth(self, rooms: Sequence[Room]) -> dict[str, Any]:
         """One room each: a client is in the room of its user."""

@@ -13,7 +13,7 @@ from streams.keys import Keys
 from streams.link import Link
 
 AT_ONCE = 16
-SLICE = 500
+SLICE = 64
 CONNECTED_MS = 1_763_700_000_000
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import httpx
 from psycopg.conninfo import conninfo_to_dict
 
 from bench.program import Program
 from bench.publisher.payload import Room
 from bench.sql_meter import SqlMeter, metered
 from bench.targets.base import Place
-from bench.targets.roomlog import Roomlog, RunningRoomlog, token
+from bench.targets.roomlog import Roomlog, RunningRoomlog
 
 TURN_CHARACTERS = 2000
 """Of each message that a chat has before."""
@@ -80,18 +79,9 @@ class RunningStore:
 
     async def rooms(self, count: int) -> list[Room]:
         """Users with a chat each, whose history is posted as Open WebUI's page does."""
-        port = next(program.port for program in self.programs if program.role == "node")
         body = {"chat": {"title": "Bench", "history": history(self.turns)}}
-        rooms = []
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
-            for number in range(count):
-                room = answer_room(number, "")
-                headers = {"Authorization": f"Bearer {token(room.user)}"}
-                path = "/api/v1/chats/new" + "?ack=sql" * bool(self.turns)  # a long history is not to be folded later
-                answer = await client.post(path, json=body, headers=headers)
-                answer.raise_for_status()
-                rooms.append(replace(room, chat=answer.json()["id"]))
-        return rooms
+        path = "/api/v1/chats/new" + "?ack=sql" * bool(self.turns)  # a long history is not to be folded later
+        return await self.inner.with_chats([answer_room(number, "") for number in range(count)], body, path)
 
     def auth(self, rooms: Sequence[Room]) -> dict[str, Any]:
         return self.inner.auth(rooms)
