@@ -21,7 +21,7 @@ class Fleet:
     idle: int
     name: str = "fleet"
     runs: int = 99
-    limit_s: float = 60.0
+    limit_s: float = 90.0
     shown: Sequence[Shown] = (
         Shown("foreign_us_per_event", "a foreign event on a node, µs"),
         Shown("node_us_per_delivery", "both nodes with clients, µs"),

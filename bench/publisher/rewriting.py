@@ -52,6 +52,7 @@ class RewritingWay:
         with Session(self._engine) as session:
             rows = session.scalars(select(ChatMessage).where(ChatMessage.chat_id == chat_id)).all()
             models = [ChatMessageModel.model_validate(row) for row in rows]
+            session.commit()  # after a rollback psycopg forgets what it prepared, and sends statements whole
         return {model.id.removeprefix(f"{chat_id}-"): model for model in models}
 
     def _write(self, chat_id: str, message_id: str, fields: dict[str, Any]) -> None:
