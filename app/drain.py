@@ -90,8 +90,10 @@ class Drain:
 
     def _is_waited_for(self) -> bool:
         """Whether something is here for which there is still time."""
-        clients = bool(self._sockets() or len(self._followers))
-        return (clients or bool(len(self._tasks))) if self._left_s() > 0 else clients and self._left_s() > -CLOSING_S
+        clients = len(self._sockets()) + len(self._followers)
+        if self._left_s() > 0:
+            return bool(clients or len(self._tasks))
+        return bool(clients) and self._left_s() > -CLOSING_S
 
     def _due(self, waiting: int) -> int:
         """How many are told now: so many that who is left takes what is left of the window; behind it, all."""

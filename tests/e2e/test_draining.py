@@ -81,7 +81,7 @@ async def test_clients_of_every_transport_move_over_and_are_recovered(fleet: Fle
 
 
 async def test_a_draining_node_is_not_ready_takes_nobody_new_and_spreads_the_leave_taking(fleet: Fleet, js: Js) -> None:
-    leaving, staying = await fleet.node(drain_seconds=3), await fleet.node()
+    leaving, staying = await fleet.node(drain_seconds=6), await fleet.node()
     async with balancer_before(leaving.port) as balancer, looking_at(leaving) as http:
         clients = [await _connect(js, balancer, WEBSOCKET) for _ in range(6)]
         balancer.point_at(staying.port)
