@@ -1,13 +1,15 @@
 """Runs a Dockerfile's steps where there is no Docker: every stage is a layer over this machine's own root folder.
 
-    sudo unshare --mount python -m tests.deploy.dockerfile FOLDER [COMMAND …]
+    sudo unshare --mount python -m tests.deploy.dockerfile [--env NAME=VALUE] [--bind PATH] [--healthy] FOLDER [COMMAND]
 
 FOLDER becomes a file system in memory and is gone at the end. There is no base image: Python is this machine's. Then
-COMMAND, or the image's own, runs as the image's user. It cannot show that the base image has what the steps need.
+COMMAND, or the image's own, runs as the image's user; with --healthy until its HEALTHCHECK is content. It cannot
+show that the base image has what the steps need.
 """
 
 from __future__ import annotations
 
+import argparse
 import fnmatch
 import json
 import os
@@ -24,6 +26,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PASSED_ON = re.compile(r"(?i)pip_|npm_config_|ssl_cert|requests_ca|node_extra|\w+_proxy$")
 """How a build finds its registries; everything else of this machine's environment stays outside."""
+
+HEALTHY_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,22 @@ class Stage:
         return self.root / (Path(self.workdir) / path).relative_to("/")
 
     def run(self, command: list[str]) -> int:
-        """Run a command in the stage, as its user, with its environment and a clean home folder."""
+        """Run a command in the stage; returns its exit code."""
+        return subprocess.run(self.entering(command)).returncode
+
+    def healthy(self) -> int:
+        """Run the stage's own command until its check is content, then stop it; returns the exit code."""
+        with subprocess.Popen(self.entering(self.command)) as process:
+            deadline = time.monotonic() + HEALTHY_S
+            while self.run(self.check) and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(1)
+            content = self.run(self.check) == 0
+            print(f"=== healthy: {content}", flush=True)
+            process.terminate()
+            return process.wait() if content else 1
+
+    def entering(self, command: list[str]) -> list[str]:
+        """The command line for a command in the stage, as its user, with its environment and a clean home folder."""
         python = str(Path(sys.base_prefix) / "bin")
         env = {name: value for name, value in os.environ.items() if PASSED_ON.match(name)}
         env |= {"HOME": "/home/clean", "PATH": f"{python}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"}
@@ -117,7 +136,7 @@ class Stage:
             [] if self.user == "root" else ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"]
         )
         entering = ["chroot", str(self.root), *as_user, "env", "--ignore-environment", f"--chdir={self.workdir}"]
-        return subprocess.run([*entering, *(f"{name}={value}" for name, value in env.items()), *command]).returncode
+        return [*entering, *(f"{name}={value}" for name, value in env.items()), *command]
 
 
 class Build:
@@ -205,12 +224,21 @@ def _system(*command: str) -> None:
 
 def main() -> int:
     """Build into the folder that is named, then run what is asked for."""
-    folder = Path(sys.argv[1]).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    _system("mount", "-t", "tmpfs", "none", str(folder))
-    stage = Build(folder).run((ROOT / "Dockerfile").read_text())
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--env", action="append", default=[])
+    parser.add_argument("--bind", action="append", default=[])
+    parser.add_argument("--healthy", action="store_true")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("command", nargs="*")
+    asked = parser.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    _system("mount", "-t", "tmpfs", "none", str(asked.folder))
+    stage = Build(asked.folder.resolve()).run((ROOT / "Dockerfile").read_text())
     _system("du", "-sh", str(stage.top))
-    return stage.run(sys.argv[2:] or stage.command)
+    stage.env |= dict(pair.split("=", 1) for pair in asked.env)
+    for path in asked.bind:
+        _system("mount", "--bind", path, str(stage.root / Path(path).relative_to("/")))
+    return stage.healthy() if asked.healthy else stage.run(asked.command or stage.command)
 
 
 if __name__ == "__main__":
