@@ -7,7 +7,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000; // as tests/support/browser.py has it
+const LOOK_MS = 50;
 const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"];
 const INSTALLED = "/usr/bin/chromium";
 
@@ -27,6 +28,12 @@ const tabs = new Map();
 
 /** What a person would point at: by its role, and by its name as a screen reader says it. */
 const at = ({ name, role, label, exact = false }) => tabs.get(name).getByRole(role, { name: label, exact }).first();
+
+/** A page that is being loaded has nothing to say yet. */
+function whileItLoads(fault) {
+  if (!/context was destroyed|navigation/.test(String(fault))) throw fault;
+  return false;
+}
 
 const orders = {
   // options: as browser.newContext() takes them: viewport, colorScheme. Each tab has storage of its own.
@@ -52,7 +59,14 @@ const orders = {
   go: ({ name, url }) => tabs.get(name).goto(url).then(() => null),
   // A JavaScript expression's value; `until`: as soon as it is true.
   value: ({ name, code, argument }) => tabs.get(name).evaluate(code, argument),
-  until: ({ name, code }) => tabs.get(name).waitForFunction(code, null, { polling: 50 }).then(() => null),
+  // It is asked from outside: in the page its policy forbids to evaluate a text.
+  async until({ name, code }) {
+    const end = Date.now() + WAIT_MS;
+    while (!(await tabs.get(name).evaluate(code).catch(whileItLoads))) {
+      if (Date.now() > end) throw new Error(`never true: ${code}`);
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+  },
   shot: ({ name, path }) => tabs.get(name).screenshot({ path }).then(() => null),
   scheme: ({ name, value }) => tabs.get(name).emulateMedia({ colorScheme: value }),
   // What axe calls serious or worse, one line each.

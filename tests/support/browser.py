@@ -95,6 +95,8 @@ class Tab:
 class Browser(Program):
     """The Node process that drives Chromium, and its tabs."""
 
+    patience_s = 65.0  # the program itself gives up after 60: a page is slow where the machine is
+
     def __init__(self, process: Any) -> None:
         super().__init__(process)
         self._tabs: dict[str, Tab] = {}

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 
@@ -128,6 +128,8 @@ class JsClient:
 class Program:
     """A Node process that takes orders, one JSON value a line, and answers them."""
 
+    patience_s: ClassVar[float] = ASK_S + 5
+
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self._numbers = itertools.count()
@@ -139,7 +141,7 @@ class Program:
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"id": number, "do": do, "name": name} | more).encode() + b"\n")
-        return await asyncio.wait_for(answer, ASK_S + 5)
+        return await asyncio.wait_for(answer, self.patience_s)
 
     async def listen(self) -> None:
         """Take reports until the program ends."""

@@ -5,7 +5,10 @@ import { Following } from "./scroller";
 
 const ENDS = { open: null, done: null, stopped: "Stopped", interrupted: "Interrupted: ask again" };
 
-/** One message of a chat. Its text grows beside Preact: what is there is never rendered again. */
+/**
+ * One message of a chat. Its text grows beside Preact: what is there is never rendered again. Nothing stands below a
+ * text that grows, or it would jump with every line.
+ */
 export function Bubble({ message }: { message: Message }) {
   const place = useRef<HTMLDivElement>(null);
   const end = useContext(Following);
@@ -23,9 +26,12 @@ export function Bubble({ message }: { message: Message }) {
   const mine = message.role === "user";
   return (
     <li class={mine ? "message mine" : "message"}>
-      <h3 class={mine ? "for-readers" : "from"}>{mine ? "You" : "Assistant"}</h3>
+      <h3 class={mine ? "for-readers" : "from"}>
+        {mine ? "You" : "Assistant"}
+        {open && <span class="pulse" aria-hidden="true" />}
+        {open && message.step.value}
+      </h3>
       <div class="text" ref={place} />
-      {open && <p class="dim step">{message.step.value ?? <span class="dots" aria-hidden="true" />}</p>}
       {note && <p class="ended">{note}</p>}
       {message.error.value !== null && <p class="fault">{message.error.value}</p>}
     </li>

@@ -13,10 +13,13 @@ export function address(kind: Kind, id: string | null): string {
   return id === null ? `#${kind}` : `#${kind}=${encodeURIComponent(id)}`;
 }
 
+const KINDS: readonly Kind[] = ["chat", "channel", "note"];
+
+/** The fragment may have more in it: the token of who was sent here. */
 function read(): Place {
-  const [kind, id] = location.hash.slice(1).split("=", 2);
-  const known = kind === "channel" || kind === "note" ? kind : "chat";
-  return { kind: known, id: id ? decodeURIComponent(id) : null };
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  const kind = KINDS.find((name) => fragment.has(name)) ?? "chat";
+  return { kind, id: fragment.get(kind) || null };
 }
 
 export const place = signal<Place>(read());

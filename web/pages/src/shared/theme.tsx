@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 type Theme = "system" | "light" | "dark";
 
 const KEY = "roomlog.theme";
-const NAMES: Record<Theme, string> = { system: "System theme", light: "Light theme", dark: "Dark theme" };
+const NAMES: Record<Theme, string> = { system: "Auto", light: "Light", dark: "Dark" };
 
 function chosen(): Theme {
   const stored = localStorage.getItem(KEY);
@@ -28,6 +28,7 @@ export function ThemeSwitch() {
   return (
     <label class="theme">
       <span class="for-readers">Theme</span>
+      <span aria-hidden="true">◐ </span>
       <select value={theme.value} onChange={(event) => choose(event.currentTarget.value as Theme)}>
         {Object.entries(NAMES).map(([value, name]) => (
           <option key={value} value={value}>

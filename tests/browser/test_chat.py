@@ -1,0 +1,118 @@
+"""The demo's chat in a real browser: an answer is whole, whatever happens to the connection."""
+
+from __future__ import annotations
+
+from tests.browser.conftest import Stage
+from tests.browser.conversations import ANSWER, STATUS, TUNNEL, answer, ask, began, counter, ended, whole
+from tests.e2e.balancer import balancer_before
+from tests.support.nodes import Fleet
+
+WATCHED = """(() => {
+  window.removed = 0;
+  window.shift = 0;
+  const answer = document.querySelectorAll('.message:not(.mine) .text')[0];
+  const count = (all) => all.forEach(({ removedNodes }) => (window.removed += removedNodes.length));
+  new MutationObserver(count).observe(answer, { childList: true, subtree: true });
+  const add = ({ value, hadRecentInput }) => (window.shift += hadRecentInput ? 0 : value);
+  new PerformanceObserver((list) => list.getEntries().forEach(add)).observe({ type: 'layout-shift' });
+})()"""
+"""JavaScript: count what is taken out of the first answer, and how much the layout jumps from now on."""
+
+
+async def test_an_answer_that_a_tunnel_cuts_is_whole_afterwards(stage: Stage) -> None:
+    tab = await stage.guest("Ann")
+    await ask(tab)
+    await began(tab)
+    await tab.check(*TUNNEL, True)
+    await tab.until(STATUS.format("In the tunnel"))
+    before = await answer(tab)
+    await ended(stage, "Ann")
+    assert await answer(tab) == before
+    await tab.check(*TUNNEL, False)
+    await whole(tab)
+    await tab.until(STATUS.format("nothing was lost"))
+    assert int(await counter(tab, "replayed")) > 0
+    assert await counter(tab, "repeated") == "0"
+    assert tab.errors == []
+
+
+async def test_in_the_tunnel_a_question_is_refused_where_it_is_asked_and_stays_written(stage: Stage) -> None:
+    tab = await stage.guest("Ann")
+    await tab.see("button", "Count to 300")
+    await tab.check(*TUNNEL, True)
+    await ask(tab, "Is anybody there?")
+    await tab.until("document.querySelector('.composer .fault')?.innerText.includes('tunnel')")
+    assert await tab.value("document.querySelector('.composer textarea').value") == "Is anybody there?"
+    assert tab.errors == []
+
+
+async def test_who_was_away_for_too_long_reads_anew_and_has_the_whole_answer(fleet: Fleet, stage: Stage) -> None:
+    forgetful = await fleet.node(demo=True, echo_words_s=40, session_ttl_s=1)
+    tab = await stage.guest("Ann", forgetful.url)
+    await ask(tab)
+    await began(tab)
+    await tab.check(*TUNNEL, True)
+    await ended(stage, "Ann")
+    await tab.check(*TUNNEL, False)
+    await whole(tab)
+    await tab.until(STATUS.format("read anew"))
+    assert await counter(tab, "repeated") == "0"
+    assert tab.errors == []
+
+
+async def test_the_page_goes_on_at_the_other_node_when_its_own_is_killed(stage: Stage) -> None:
+    async with balancer_before(stage.there.port) as balancer:
+        tab = await stage.guest("Ann", balancer.url)
+        await ask(tab)
+        await began(tab)
+        async with balancer.outage():
+            balancer.point_at(stage.here.port)  # the answer is written on at the other node
+        await tab.until(STATUS.format("nothing was lost"))
+        await began(tab, 400)
+        stage.here.kill()
+        balancer.point_at(stage.there.port)
+        await whole(tab)
+        assert await counter(tab, "repeated") == "0"
+        assert all("ERR_" in error or "WebSocket" in error for error in tab.errors), tab.errors
+
+
+async def test_a_stop_in_another_tab_on_the_other_node_ends_the_answer_in_both(stage: Stage) -> None:
+    one = await stage.guest("Ann")
+    await ask(one)
+    await began(one)
+    await one.until("location.hash.includes('chat=')")
+    two = await stage.guest("Ann", stage.there.url)
+    await two.go(f"{stage.there.url}/{await one.value('location.hash')}")
+    await began(two)
+    await two.click("button", "Stop")
+    for tab in (one, two):
+        await tab.until("document.querySelector('.ended')?.innerText === 'Stopped'")
+        await tab.miss("button", "Stop")
+        assert tab.errors == []
+    assert await answer(one) == await answer(two)
+
+
+async def test_a_long_answer_is_only_added_to_and_nothing_jumps(fleet: Fleet, stage: Stage) -> None:
+    swift = await fleet.node(demo=True, echo_words_s=2000)
+    tab = await stage.guest("Ann", swift.url)
+    await tab.click("button", "An answer of 10,000 words")
+    await began(tab)
+    await tab.value(WATCHED)
+    await tab.miss("button", "Stop")
+    await tab.until(f"{ANSWER}[0].textContent.length > 50000")
+    assert await tab.value("window.removed") == 0
+    assert await tab.value("window.shift") < 0.05
+    end = "document.querySelector('.scroller')"
+    assert await tab.value(f"{end}.scrollHeight - {end}.scrollTop - {end}.clientHeight") < 2
+    assert tab.errors == []
+
+
+async def test_a_page_that_is_reloaded_in_the_middle_shows_the_whole_answer(stage: Stage) -> None:
+    tab = await stage.guest("Ann")
+    await ask(tab)
+    await began(tab)
+    await tab.until("location.hash.includes('chat=')")
+    await tab.value("location.reload()")
+    await whole(tab)
+    assert await counter(tab, "repeated") == "0"
+    assert tab.errors == []

@@ -1,0 +1,114 @@
+"""The demo for everybody: no serious fault for axe in light, in dark and on a phone; it works by keyboard alone."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.browser.conftest import Stage
+from tests.browser.conversations import ask, began, whole
+from tests.support.browser import PHONE, Tab
+from tests.support.nodes import Fleet
+
+SHORT = "In light, in dark, and on a phone.\n\nThis is what is said back."
+
+
+async def _open(tab: Tab, role: str, label: str) -> None:
+    if await tab.value("matchMedia('(max-width: 44rem)').matches"):
+        await tab.click("button", "Chats, channels, notes")
+    await tab.click(role, label)
+
+
+@pytest.mark.parametrize(("look", "options"), [("light", {}), ("dark", {"colorScheme": "dark"}), ("phone", PHONE)])
+async def test_every_view_is_without_serious_faults(stage: Stage, look: str, options: dict[str, object]) -> None:
+    tab = await stage.browser.open(f"{stage.here.url}/", **options)
+    await tab.see("button", "Sign in")
+    await _looked_at(tab, f"{look}-sign-in")
+    await tab.fill("textbox", "Your name", "Ann")
+    await tab.press("Enter")
+    await tab.see("button", "Count to 300")
+    await _looked_at(tab, f"{look}-begin")
+    await ask(tab, SHORT)
+    await whole(tab, SHORT)
+    await _looked_at(tab, f"{look}-chat")
+    await _open(tab, "link", "Lobby")
+    await tab.fill("textbox", "Write to Lobby", "Hello everybody")
+    await tab.press("Enter")
+    await tab.until("document.querySelectorAll('.post').length === 1")
+    await _looked_at(tab, f"{look}-channel")
+    await _open(tab, "link", "A note for everybody")
+    await tab.until("document.querySelector('.toolbar .tag')?.textContent === 'Saved'")
+    await tab.focus("textbox", "Text of the note")
+    await tab.type("A first line")
+    await tab.until("document.querySelector('.toolbar .tag')?.textContent === 'Saved'")
+    await _looked_at(tab, f"{look}-note")
+    assert await tab.value("document.documentElement.scrollWidth <= innerWidth")
+    assert tab.errors == []
+
+
+async def _looked_at(tab: Tab, name: str) -> None:
+    await tab.shot(name)
+    assert await tab.faults() == []
+
+
+async def test_it_works_by_keyboard_alone(stage: Stage) -> None:
+    tab = await stage.browser.open(f"{stage.here.url}/")
+    await tab.see("button", "Sign in")
+    await tab.press("Tab")
+    assert await tab.value("document.activeElement.textContent.trim()") == "Skip to the content"
+    await tab.press("Enter")
+    assert await tab.value("document.activeElement.id") == "main"
+    await tab.press("Tab")
+    await tab.type("Ann")
+    await tab.press("Enter")
+    await tab.until("document.activeElement.ariaLabel === 'Write to the assistant'")
+    await tab.type("one two three four")
+    await tab.press("Shift+Enter")
+    await tab.type("five")
+    await tab.press("Enter")
+    await whole(tab, "one two three four\nfive")
+    await tab.until("document.activeElement.ariaLabel === 'Write to the assistant'")
+    assert tab.errors == []
+
+
+async def test_the_theme_that_was_chosen_stays_and_the_systems_counts_until_then(stage: Stage) -> None:
+    tab = await stage.browser.open(f"{stage.here.url}/", colorScheme="dark")
+    await tab.see("button", "Sign in")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    dark = await tab.value(ground)
+    await tab.scheme("light")
+    light = await tab.value(ground)
+    assert dark != light
+    await tab.focus("combobox", "Theme")
+    await tab.press("End")
+    await tab.until(f"{ground} === '{dark}'")
+    await tab.value("location.reload()")
+    await tab.until(f"document.readyState === 'complete' && {ground} === '{dark}'")
+    assert tab.errors == []
+
+
+async def test_the_same_chat_is_opened_on_the_other_node_without_signing_in_again(fleet: Fleet, stage: Stage) -> None:
+    linked = await fleet.node(demo=True, echo_words_s=40, demo_nodes=f"http://127.0.0.1:9,{stage.there.url}")
+    tab = await stage.guest("Ann", linked.url)
+    await ask(tab)
+    await began(tab)
+    await tab.until("location.hash.includes('chat=')")
+    there = await tab.value(f"[...document.links].find((link) => link.href.startsWith('{stage.there.url}')).href")
+    other = await stage.browser.open(there)
+    await whole(tab)
+    await whole(other)
+    assert "token" not in await other.value("location.href")
+    assert tab.errors == other.errors == []
+
+
+async def test_a_page_loads_nothing_from_elsewhere_and_its_policy_forbids_it(stage: Stage) -> None:
+    tab = await stage.guest("Ann")
+    loaded = await tab.value("performance.getEntriesByType('resource').map((entry) => new URL(entry.name).origin)")
+    assert set(loaded) == {stage.here.url}
+    async with httpx.AsyncClient(trust_env=False) as client:
+        page = await client.get(f"{stage.here.url}/")
+    assert "<style" not in page.text
+    assert " style=" not in page.text
+    await tab.value("document.body.append(Object.assign(document.createElement('script'), { text: 'window.ran = 1' }))")
+    assert await tab.value("window.ran") is None
+    assert any("Content Security Policy" in error for error in tab.errors)
