@@ -40,8 +40,7 @@ export class Channels {
   constructor(link: Link) {
     this.#link = link;
     link.socket.on("events:channel", (event: ChannelEvent) => this.#heard(event));
-    link.socket.on("room:reset", () => void this.reload());
-    link.socket.on("connect", () => void this.#refresh());
+    link.fresh.add(() => void this.reload());
   }
 
   async show(id: string | null): Promise<void> {

@@ -17,6 +17,11 @@ export interface ChatEvent {
   position: string;
 }
 
+export interface Turn {
+  question: Message;
+  answer: Message;
+}
+
 /** A chat on the page: a snapshot, and every event behind it. */
 export class Chat {
   readonly title = signal("");
@@ -27,6 +32,8 @@ export class Chat {
   #position: string | null = null;
   #early: ChatEvent[] = [];
   #loads = 0;
+  /** Turns that were asked here; a snapshot may be from before. */
+  readonly #asked = new Set<Turn>();
 
   constructor(
     api: Api,
@@ -45,6 +52,7 @@ export class Chat {
     this.#byId.clear();
     for (const message of Object.values(stored.chat.history.messages)) this.#byId.set(message.id, Message.of(message));
     this.#current = stored.chat.history.currentId;
+    for (const turn of this.#asked) if (!this.#byId.has(turn.answer.id)) this.#add(turn);
     this.#position = stored.position;
     this.#order();
     for (const event of this.#early.splice(0)) this.take(event);
@@ -57,20 +65,30 @@ export class Chat {
   }
 
   /** A turn that was asked here: the question, and the answer that is to come. */
-  ask(question: string): { question: Message; answer: Message } {
+  ask(question: string): Turn {
     const asked = new Message(crypto.randomUUID(), this.#current, "user", question);
     asked.end.value = "done";
     const answer = new Message(crypto.randomUUID(), asked.id, "assistant");
-    this.#insert([asked, answer], answer.id);
-    return { question: asked, answer };
+    const turn = { question: asked, answer };
+    this.#asked.add(turn);
+    this.#add(turn);
+    this.#order();
+    return turn;
   }
 
   /** Takes back a turn that nobody took. */
-  takeBack({ question, answer }: { question: Message; answer: Message }): void {
+  takeBack(turn: Turn): void {
+    const { question, answer } = turn;
+    this.#asked.delete(turn);
     this.#byId.delete(question.id);
     this.#byId.delete(answer.id);
     if (this.#current === answer.id) this.#current = question.parentId;
     this.#order();
+  }
+
+  #add({ question, answer }: Turn): void {
+    this.#byId.set(question.id, question).set(answer.id, answer);
+    this.#current = answer.id;
   }
 
   #fold({ message_id, told }: ChatEvent): void {

@@ -32,8 +32,7 @@ export class Chats {
   constructor(link: Link) {
     this.#link = link;
     link.socket.on("events", (event: ChatsEvent, position?: unknown) => this.#heard(event, position));
-    link.socket.on("room:reset", () => void this.reload());
-    link.socket.on("connect", () => void this.#refresh());
+    link.fresh.add(() => void this.reload());
   }
 
   /** Opens a chat; null: none, a new one is about to be written. */

@@ -31,6 +31,9 @@ export class Link {
   readonly recovered = signal<boolean | null>(null);
   readonly status = computed<Status>(() => this.#status());
 
+  /** What reads snapshots. Called when what was sent until now is not the whole: at the first connect, and after each gap. */
+  readonly fresh = new Set<() => void>();
+
   readonly #token: string;
   readonly #connected = signal(false);
   readonly #before = signal(false);
@@ -42,6 +45,7 @@ export class Link {
     this.socket = io({ path: "/ws/socket.io", auth: { token }, transports: ["websocket", "polling"], tryAllTransports: true });
     this.socket.on("connect", () => this.#up());
     this.socket.on("disconnect", (reason) => this.#down(reason));
+    this.socket.on("room:reset", () => this.#readAnew());
     this.socket.on("connect_error", (fault) => this.#refused(fault));
     this.socket.onAny((event: string, ...values: unknown[]) => {
       const last = values.at(-1);
@@ -71,12 +75,19 @@ export class Link {
 
   #up(): void {
     this.refusal.value = null;
-    if (!this.socket.recovered) this.socket.emit("user-join", { auth: { token: this.#token } });
+    if (!this.socket.recovered) {
+      this.socket.emit("user-join", { auth: { token: this.#token } });
+      this.#readAnew(); // a snapshot that was read before the connect may lack what came between the two
+    }
     if (this.#before.value) this.recovered.value = this.socket.recovered;
     this.#before.value = true;
     this.#connected.value = true;
     const config = this.api.get<Config>("/demo/config").then((found) => (this.config.value = found));
     void this.counters.linked(config.then((found) => found.position));
+  }
+
+  #readAnew(): void {
+    for (const read of this.fresh) read();
   }
 
   /** Whom the server disconnects may ask again: then it says why, if it does not want us any more. */

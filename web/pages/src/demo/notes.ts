@@ -27,8 +27,7 @@ export class Notes {
     this.#link = link;
     link.socket.on("events:note", (note: Note) => this.#heard(note));
     link.socket.on("note:access", () => void this.reload());
-    link.socket.on("room:reset", () => void this.reload());
-    link.socket.on("connect", () => void this.reload());
+    link.fresh.add(() => void this.reload());
   }
 
   async show(id: string | null): Promise<void> {
