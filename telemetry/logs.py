@@ -80,6 +80,9 @@ PLAIN = frozenset(
 )
 """Exceptions of libraries that speak of links alone."""
 
+PLAIN_SQL = ("08", "28", "3D", "42", "53", "57")
+"""Classes of PostgreSQL's errors that speak of links, rights, names and means, never of values."""
+
 
 class Told(str):
     """What is told of an exception; its repr, too."""
@@ -90,11 +93,12 @@ class Told(str):
 
 
 def told(fault: BaseException) -> Told:
-    """An exception in a line: its type, and its message if that is ours, or the system's."""
+    """An exception in a line: its type, and its message's first line if that is ours, or the system's."""
     kind, name = type(fault), type(fault).__name__
     ours = kind.__module__.partition(".")[0] in OURS and not getattr(fault, "quotes_data", False)
     plain = isinstance(fault, OSError | BaseExceptionGroup) or f"{kind.__module__}.{kind.__qualname__}" in PLAIN
-    message = str(fault) if ours or plain else ""
+    plain = plain or str(getattr(fault, "sqlstate", "")).startswith(PLAIN_SQL)
+    message = str(fault).strip().partition("\n")[0] if ours or plain else ""
     return Told(f"{name}: {message}" if message else name)
 
 

@@ -73,18 +73,22 @@ def main() -> int:
     try:
         settings = load_settings()
     except SettingsError as fault:
-        return _fail(fault, 2)
+        print(f"worker: {fault}", file=sys.stderr)  # noqa: T201  # there is no log yet
+        return 2
     configure(settings.log_format, settings.log_level)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings))
     except (EmbeddedError, ServerUnfit, DatabaseUnusable, LogUnavailable, SQLAlchemyError, TracingMissing) as fault:
-        return _fail(fault, 1)
+        log.critical("%s", str(fault).strip().partition("\n")[0])  # its one clear line
+        return 1
     except BaseExceptionGroup as faults:
         first = _first(faults)
-        if not isinstance(first, WindowClosed):
-            log.critical("a loop of this worker died", exc_info=faults)
-        return _fail(first, 1)
+        if isinstance(first, WindowClosed):
+            log.critical("%s", first)
+        else:
+            log.critical("a loop of this worker died: %s", first, exc_info=faults)
+        return 1
     return 0
 
 
@@ -220,9 +224,3 @@ def _first(fault: BaseException) -> BaseException:
     while isinstance(fault, BaseExceptionGroup):
         fault = fault.exceptions[0]
     return fault
-
-
-def _fail(fault: BaseException, code: int) -> int:
-    line = str(fault).strip().splitlines()
-    print(f"worker: {line[0] if line else type(fault).__name__}", file=sys.stderr)  # noqa: T201 - its one clear line
-    return code

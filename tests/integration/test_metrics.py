@@ -141,7 +141,7 @@ async def test_a_worker_whose_port_is_taken_says_so_in_one_line(fleet: Fleet) ->
     await eventually(lambda: worker.process is not None and worker.process.poll() is not None, 30)
     assert worker.process is not None
     assert worker.process.returncode == 1
-    assert f"worker: WORKER_METRICS_PORT: cannot listen on 127.0.0.1:{node.port}" in worker.text()
+    assert f"WORKER_METRICS_PORT: cannot listen on 127.0.0.1:{node.port}" in worker.text()
     assert "Traceback" not in worker.text()
 
 

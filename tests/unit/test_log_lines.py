@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import orjson
+import psycopg
 import pytest
 
 from archive.errors import ArchiveRefused
@@ -27,6 +28,10 @@ def test_messages_of_our_own_exceptions_and_of_the_system_are_told_others_are_no
     assert told(ConnectionRefusedError(111, "Connection refused")).startswith("ConnectionRefusedError: [Errno 111]")
     assert told(KeyError("a secret")) == "KeyError"
     assert told(ValueError("a secret")) == "ValueError"
+    assert told(psycopg.errors.InsufficientPrivilege("permission denied\nDETAIL: more")) == (
+        "InsufficientPrivilege: permission denied"
+    )
+    assert told(psycopg.errors.CheckViolation("a secret")) == "CheckViolation"
     assert told(ArchiveRefused("value a secret is bad")) == "ArchiveRefused"
 
 
