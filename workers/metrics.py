@@ -55,6 +55,12 @@ TALLIED = (
         "Was anything lost for PostgreSQL?",
         lambda tally: tally.lost,
     ),
+    _counter(
+        "roomlog_claimed_jobs_total",
+        "Jobs taken over from workers that fell silent.",
+        "Do workers die, or hang?",
+        lambda tally: tally.claims,
+    ),
     _gauge(
         "roomlog_jobs_held", "Rooms that it folds right now.", "Is this worker busy?", lambda tally: tally.jobs_held
     ),
