@@ -10,22 +10,22 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
-from hashlib import blake2b
 from typing import Any
 
 from redis import exceptions as redis_errors
 
-from streams.documents import HASH_TTL_S, DocumentChange, FoldDue, refusal
+from streams.batch import Head
+from streams.documents import HASH_TTL_S, FoldDue, refusal
 from streams.entry import Position
 from streams.errors import EntryTooLarge, Fenced, KeyReused, LogError, LogUnavailable, RoomFull
-from streams.keys import Keys, is_folded
 from streams.line import Line
 from streams.link import Link, open_epoch, retrying
+from streams.new_entry import FENCE_TTL_S, Copy, Fence, NewEntry, Once, Step
 from streams.pace import Gathering
 from streams.scripts import digest, source
+
+__all__ = ["Appended", "Appender", "Copy", "Fence", "NewEntry", "Once", "Step"]
 
 BATCH_ENTRIES = 200
 BATCH_BYTES = 1 << 20
@@ -38,100 +38,6 @@ PRODUCER_TTL_S = 3600
 
 TIMEOUT_S = 2.0
 """Of one try to send a batch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Once:
-    """An idempotency key: within `ttl_s`, the same key in the same scope is answered with the first position.
-
-    digest: of what was asked, if the entry also holds what differs from try to try (a time, an id). By default the
-    entry's own.
-    """
-
-    scope: str
-    key: str
-    ttl_s: int = 86_400
-    digest: str = ""
-
-
-FENCE_TTL_S = 3600
-"""A fence that nobody appended through for this long is gone, and its run is over."""
-
-
-class Step(Enum):
-    """What an entry does to its fence."""
-
-    BEGIN = "b"  # the run takes it, whoever held it before
-    HOLD = "h"  # only the run that holds it may append
-    END = "e"  # the same, and the fence is gone behind this entry: it is the last of the run
-    PASS = "p"  # the same, but what comes behind the end has the fence, until another run begins
-
-
-@dataclass(frozen=True, slots=True)
-class Fence:
-    """Lets one run at a time append: entries of a run that was replaced, or has ended, are refused as Fenced.
-
-    name: what the runs are of. run: a name that no other run ever has.
-    """
-
-    name: str
-    run: str
-    step: Step = Step.HOLD
-
-    @property
-    def epilogue(self) -> Fence:
-        """Of the one entry that may come behind the run, if it passed the fence on."""
-        return Fence(self.name, self.run + "+", Step.END)
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """Of an entry, for another room. head: JSON members, such as `"shared":true`, put in front of its object's own."""
-
-    room: str
-    head: bytes
-    skip: str = ""
-
-    def data(self, entry: bytes) -> bytes:
-        """The copy's data; append.lua makes the same."""
-        return b"{" + self.head + b"," + entry[1:]
-
-
-@dataclass(frozen=True, slots=True)
-class NewEntry:
-    """What a caller appends.
-
-    data: the event's one argument as JSON bytes; delivered untouched.
-    skip: session id, or `user:{id}`, that must not receive it.
-    quiet: only the fold reads it.
-    once: idempotency key.
-    fence: refuses the entry when its run is over.
-    binary: one attachment; `data` has Socket.IO's placeholder where it belongs.
-    change: what the attachment changes in the room's document: refuses the entry when it does not fit. An entry has a
-        fence or a change, not both.
-    copy: for the viewers of another room: appended right behind this entry, if that room has live members. Then the
-        data is a JSON object that is not empty.
-    """
-
-    room: str
-    event: str
-    data: bytes
-    skip: str = ""
-    quiet: bool = False
-    once: Once | None = None
-    fence: Fence | None = None
-    copy: Copy | None = None
-    binary: bytes = b""
-    change: DocumentChange | None = None
-
-    def __post_init__(self) -> None:
-        if self.change and (self.fence or not self.binary):
-            raise ValueError("a change has an attachment and no fence")
-
-    @property
-    def size_bytes(self) -> int:
-        """Of what is stored of it and of its copy."""
-        return len(self.data) * (2 if self.copy else 1) + len(self.binary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +78,20 @@ class Appender:
         self._client = link.client(connections=2, timeout_s=TIMEOUT_S)  # one for the line, one for a new epoch
         self._line = Line(self._client)
         self._room_cap = room_cap
-        self._log_length = log_length
         self._deadline_s = deadline_s
         self._entry_bytes = entry_bytes
-        self._fold_due = fold_due or FoldDue()
+        self._head = Head(
+            link.keys,
+            link.keys.producer(secrets.token_hex(8)),
+            (PRODUCER_TTL_S, log_length, room_cap, FENCE_TTL_S),
+            (fold_due or FoldDue()).encoded(),
+            HASH_TTL_S,
+        )
         self._pace = Gathering(pause_s)
-        self._producer = link.keys.producer(secrets.token_hex(8))
         self._sequence = 0
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
+        self._on_its_way: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._closed = False
 
@@ -227,8 +138,8 @@ class Appender:
 
     async def drain(self) -> None:
         """Wait until everything that was handed in is answered, then refuse more."""
-        while self._waiting:
-            await asyncio.gather(*(w.answer for w in self._waiting), return_exceptions=True)
+        while due := [each.answer for each in (*self._on_its_way, *self._waiting) if not each.answer.done()]:
+            await asyncio.wait(due)
         self._closed = True
         self._wake.set()
 
@@ -242,11 +153,12 @@ class Appender:
             size += waiting.size
             batch.append(waiting)
         self._waiting_bytes -= size
+        self._on_its_way = batch
         return batch
 
     async def _send(self, batch: list[_Waiting]) -> None:
         self._sequence += 1
-        keys, args = self._encode([waiting.entry for waiting in batch])
+        keys, args = self._head.encode(self._sequence, [waiting.entry for waiting in batch])
         try:
             results = await retrying(lambda: self._attempt(keys, args), self._deadline_s)
         except LogError as fault:
@@ -286,16 +198,6 @@ class Appender:
         except redis_errors.NoScriptError:
             return list(await self._line.call(("EVAL", source("append"), len(keys), *keys, *args), TIMEOUT_S))
 
-    def _encode(self, entries: Sequence[NewEntry]) -> tuple[list[str], list[Any]]:
-        names = self._link.keys
-        keys = [names.log, names.epoch, names.heads, names.jobs, names.queued, self._producer]
-        keys += [names.documents_due, names.documents_held]
-        args: list[Any] = [self._sequence, PRODUCER_TTL_S, self._log_length, self._room_cap, FENCE_TTL_S]
-        args += [self._fold_due.encoded(), HASH_TTL_S]
-        for entry in entries:
-            _encode_entry(entry, names, keys, args)
-        return keys, args
-
     def _answer(self, waiting: _Waiting, result: str) -> None:
         if waiting.answer.done():
             return
@@ -314,44 +216,6 @@ class Appender:
             waiting.answer.set_result(Appended(position, repeated=result.startswith("=")))
 
 
-def _encode_entry(entry: NewEntry, names: Keys, keys: list[str], args: list[Any]) -> None:
-    """Put an entry behind the keys and arguments of append.lua, which says in which order they stand."""
-    flags = "f" if is_folded(entry.room) else ""
-    more: list[Any] = []
-    keys.append(names.room(entry.room))
-    if entry.quiet:
-        flags += "q"
-    if entry.skip:
-        flags += "s"
-        more.append(entry.skip)
-    if once := entry.once:
-        flags += "o"
-        keys.append(names.once(once.scope, once.key))
-        more += (once.ttl_s, _payload_digest(entry))
-    if fence := entry.fence:
-        flags += fence.step.value
-        keys.append(names.run(fence.name))
-        more.append(fence.run)
-    elif change := entry.change:
-        flags += "d"
-        keys.append(names.document(entry.room))
-        more.append(change.encoded())
-    if entry.binary:
-        flags += "a"
-        more.append(entry.binary)
-    if copy := entry.copy:
-        flags += "c"
-        keys += (names.room(copy.room), names.members(copy.room))
-        more += (copy.room, copy.skip, copy.head)
-    args += (entry.room, entry.event, entry.data, flags, *more)
-
-
 def _refuse(waiting: _Waiting, fault: Exception) -> None:
     if not waiting.answer.done():
         waiting.answer.set_exception(fault)
-
-
-def _payload_digest(entry: NewEntry) -> str:
-    if entry.once is not None and entry.once.digest:
-        return entry.once.digest
-    return blake2b(entry.event.encode() + b"\0" + entry.data + entry.binary, digest_size=12).hexdigest()

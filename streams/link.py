@@ -98,9 +98,10 @@ class Link:
         await connection.send_command(
             "EVAL",
             scripts.source("epoch"),
-            2,
+            3,
             self.keys.epoch,
             self.keys.log,
+            self.keys.heads,
             self.known.ms,
             EPOCH_MARGIN_MS,
         )
@@ -131,7 +132,7 @@ async def now_ms(client: Client) -> int:
 async def open_epoch(client: Client, link: Link) -> Position:
     """Open an epoch if the log has none or another server answers for it; returns the epoch's position."""
     names = link.keys
-    raw = await run_script(client, "epoch", [names.epoch, names.log], [link.known.ms, EPOCH_MARGIN_MS])
+    raw = await run_script(client, "epoch", [names.epoch, names.log, names.heads], [link.known.ms, EPOCH_MARGIN_MS])
     return Position.parse(raw)
 
 

@@ -257,8 +257,11 @@ def entries_of(room: str, items: Iterable[Any]) -> list[Entry]:
 
 
 def _entry(room: str, position: Position, prev: Position, fields: Sequence[bytes]) -> Entry:
-    """Fields stand in the order in which append.lua writes them: e, d, p, s, q, and with an attachment b, c."""
-    event, data, skip, quiet = fields[1].decode(), fields[3], fields[7].decode(), fields[9] == b"1"
+    """Fields stand in the order in which append.lua writes them: e, d, p; s, q if they say something; then b, c."""
+    event, data = fields[1].decode(), fields[3]
+    if len(fields) == 6:
+        return Entry(position, room, event, data, prev)
+    skip, quiet = fields[7].decode(), fields[9] == b"1"
     if len(fields) == 10:
         return Entry(position, room, event, data, prev, skip, quiet)
     epoch, reset = change_of(fields[13]) if len(fields) > 12 else ("", False)
