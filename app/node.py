@@ -129,6 +129,7 @@ class Node:
             log_length=settings.shard_log_length,
             entry_bytes=settings.max_message_bytes,
             fold_due=settings.fold_due,
+            pause_s=settings.append_pause_ms / 1000,
         )
         self.nodes = Nodes(keys, client)
         self.rooms = Rooms(link, client)

@@ -89,6 +89,9 @@ class Settings(SharedSettings):
     tail_pause_ms: float = Field(
         2.0, ge=0, le=100, description="Longest pause between two reads of the log while entries come fast; 0: none."
     )
+    append_pause_ms: float = Field(
+        2.0, ge=0, le=100, description="Longest pause before the next batch of appends while they come fast; 0: none."
+    )
     send_queue_packets: int = Field(
         1000, ge=10, description="Packets that may wait for one socket; above it the socket is fed from the log."
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -26,13 +28,28 @@ def message_entry(
     NUL, which cannot be stored, is U+FFFD already here. quiet: only the fold reads it; then there is no copy. Raises
     TypeError for data that JSON cannot have.
     """
-    envelope = {"chat_id": chat_id, "message_id": message_id, "data": {"type": kind, "data": data}}
+    stem = _stem(user_id, chat_id, message_id)
+    body = storable_json(stem.opening + orjson.dumps({"type": kind, "data": data}) + b"}")
+    copy = None if quiet else stem.copy
+    return NewEntry(stem.room, "events", body, quiet=quiet, once=once, fence=fence, copy=copy)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stem:
+    """What all events of a message have in common. opening: their JSON up to the event's own."""
+
+    room: str
+    opening: bytes
+    copy: Copy
+
+
+@lru_cache(maxsize=1000)
+def _stem(user_id: str, chat_id: str, message_id: str | None) -> _Stem:
+    """Kept, because an answer is hundreds of events of one message."""
     room = f"user:{user_id}"
-    body = storable_json(orjson.dumps(envelope))
-    if quiet:
-        return NewEntry(room, "events", body, quiet=True, once=once, fence=fence)
+    ids = orjson.dumps({"chat_id": chat_id, "message_id": message_id})
     copy = Copy(f"chat:{chat_id}", b'"user_id":%b,"shared":true' % orjson.dumps(user_id), skip=room)
-    return NewEntry(room, "events", body, once=once, fence=fence, copy=copy)
+    return _Stem(room, ids[:-1] + b',"data":', copy)
 
 
 def active_entry(user_id: str, chat_id: str, active: bool) -> NewEntry:

@@ -72,7 +72,7 @@ class Appender:
         deadline_s: float = 5.0,
         entry_bytes: int = 16 << 20,
         fold_due: FoldDue | None = None,
-        pause_s: float = 0.001,
+        pause_s: float = 0.002,
     ) -> None:
         self._link = link
         self._client = link.client(connections=2, timeout_s=TIMEOUT_S)  # one for the line, one for a new epoch

@@ -30,12 +30,23 @@ def test_without_a_longest_pause_there_is_none() -> None:
     assert not any(pace.after(1000, 100 + number * 0.001) for number in range(100))
 
 
-def test_a_caller_who_awaits_each_append_is_never_slowed_down() -> None:
+def test_a_caller_who_awaits_each_append_is_hardly_ever_slowed_down() -> None:
     pace = Gathering(LONGEST_S)
-    assert not any(pace.after(1, 100 + number * 0.0002) for number in range(2000))
+    pauses = [bool(pace.after(1, 100 + number * 0.0002)) for number in range(5000)]
+    assert sum(pauses) < 12
+    assert not any(pauses[-500:-1])
+
+
+def test_entries_that_come_one_by_one_from_many_are_gathered_once_a_pause_showed_it() -> None:
+    pace, now, entries, pauses = Gathering(LONGEST_S), 100.0, 1, 0
+    for _ in range(200):
+        pause_s = pace.after(entries, now)
+        entries, now = (2, now + LONGEST_S) if pause_s else (1, now + LONGEST_S / 2)
+        pauses += bool(pause_s)
+    assert pauses > 100
 
 
 def test_batches_of_few_are_gathered_and_those_of_many_are_not() -> None:
     few, many = Gathering(LONGEST_S), Gathering(LONGEST_S)
     assert any(few.after(2, 100 + number * 0.0005) for number in range(200))
-    assert not any(many.after(50, 100 + number * 0.0005) for number in range(100, 200) if many.after(50, 100))
+    assert not any(many.after(150, 100 + number * 0.0005) for number in range(100, 200) if many.after(150, 100))
