@@ -31,14 +31,13 @@
 --
 -- Most batches are of one or a few plain entries. What those cost is calls, functions and tables: so the server is
 -- asked, and told, once for a batch where that is possible, and nothing is made that only other entries need.
-local call = redis.call
 local log, epoch, heads, jobs, queued, producer = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local due, held = KEYS[7], KEYS[8]
 local cap, rooms, viewers = tonumber(ARGV[4]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local STREAMS, NAMES = 8, 9 -- what stands before the rooms' streams and names
 local MEMBERS = STREAMS + rooms
 
-local known = call('GET', producer)
+local known = redis.call('GET', producer)
 if known then
   local known_sequence, answer = string.match(known, '^(%d+) (.*)$')
   if known_sequence == ARGV[1] then
@@ -51,7 +50,7 @@ if known then
     return redis.error_reply('STALE batch ' .. ARGV[1] .. ': ' .. known_sequence .. ' was appended after it')
   end
 end
-local vouched = call('HMGET', epoch, 'position', 'floor')
+local vouched = redis.call('HMGET', epoch, 'position', 'floor')
 local began, floor = vouched[1], vouched[2] or '0-0'
 if not began then
   return redis.error_reply('NOEPOCH the log has no epoch')
@@ -59,11 +58,11 @@ end
 
 -- By number of room: its newest position, with what this batch writes; how many entries it has; true where its head is
 -- another now; true where a worker has to fold it.
-local head, length, moved, folded = call('HMGET', heads, unpack(ARGV, NAMES + 1, NAMES + rooms)), {}, {}, {}
-local any_viewed = viewers > 0 and call('EXISTS', unpack(KEYS, MEMBERS + 1, MEMBERS + viewers)) > 0
+local head, length, moved, folded = redis.call('HMGET', heads, unpack(ARGV, NAMES + 1, NAMES + rooms)), {}, {}, {}
+local any_viewed = viewers > 0 and redis.call('EXISTS', unpack(KEYS, MEMBERS + 1, MEMBERS + viewers)) > 0
 local now, judge, keep = 0, nil, nil
 if any_viewed or ARGV[6] ~= '' then
-  local time = call('TIME')
+  local time = redis.call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
@@ -74,7 +73,7 @@ if ARGV[6] ~= '' then
         return head[room] or '0-0'
       end
     end
-    return call('HGET', heads, name) or '0-0'
+    return redis.call('HGET', heads, name) or '0-0'
   end
 
   -- Why a change does not fit, or nil and what it does to the document's hash.
@@ -82,7 +81,7 @@ if ARGV[6] ~= '' then
     local of, cap, mode, seen, spans, needs, other =
       string.match(change, '^(%S*) (%d+) (%S+) (%S+)|([^|]*)|([^|]*)|(.*)$')
     local reset = string.match(mode, '^!(.+)$')
-    local known = call('HMGET', hash, 'log', 'epoch', 'bytes', 'new', 'begun')
+    local known = redis.call('HMGET', hash, 'log', 'epoch', 'bytes', 'new', 'begun')
     if known[1] ~= began then
       known = {}
     end
@@ -97,7 +96,7 @@ if ARGV[6] ~= '' then
     end
     local clocks, before, moved = {}, (reset and 0 or tonumber(known[3])), {}
     local function clock(client)
-      clocks[client] = clocks[client] or (not reset and tonumber(call('HGET', hash, 'c' .. client))) or 0
+      clocks[client] = clocks[client] or (not reset and tonumber(redis.call('HGET', hash, 'c' .. client))) or 0
       return clocks[client]
     end
     for client, first, last in string.gmatch(spans, '(%d+) (%d+) (%d+)') do
@@ -123,24 +122,24 @@ if ARGV[6] ~= '' then
   -- Does to the document's hash what a change that was appended does, and says when the document is to be folded.
   function keep(hash, room, change, size)
     if change.reset then
-      call('DEL', hash)
-      call('HSET', hash, 'epoch', change.reset, 'log', began)
+      redis.call('DEL', hash)
+      redis.call('HSET', hash, 'epoch', change.reset, 'log', began)
     end
     for at = 1, #change.moved, 1000 do
-      call('HSET', hash, 'begun', '1', unpack(change.moved, at, math.min(at + 999, #change.moved)))
+      redis.call('HSET', hash, 'begun', '1', unpack(change.moved, at, math.min(at + 999, #change.moved)))
     end
-    call('HINCRBY', hash, 'bytes', size)
-    local count, bytes = call('HINCRBY', hash, 'n', 1), call('HINCRBY', hash, 'new', size)
-    call('HSETNX', hash, 'first', string.format('%.0f', now))
-    call('EXPIRE', hash, ARGV[7])
-    if call('HEXISTS', held, room) == 0 then
+    redis.call('HINCRBY', hash, 'bytes', size)
+    local count, bytes = redis.call('HINCRBY', hash, 'n', 1), redis.call('HINCRBY', hash, 'new', size)
+    redis.call('HSETNX', hash, 'first', string.format('%.0f', now))
+    redis.call('EXPIRE', hash, ARGV[7])
+    if redis.call('HEXISTS', held, room) == 0 then
       local quiet, longest, most, most_bytes = string.match(ARGV[6], '^(%d+) (%d+) (%d+) (%d+)$')
-      local at = math.min(now + quiet, call('HGET', hash, 'first') + longest)
+      local at = math.min(now + quiet, redis.call('HGET', hash, 'first') + longest)
       if count >= tonumber(most) or bytes >= tonumber(most_bytes) then
         at = now
       end
-      at = math.max(at, tonumber(call('HGET', hash, 'wait') or 0))
-      call('ZADD', due, string.format('%.0f', at), room)
+      at = math.max(at, tonumber(redis.call('HGET', hash, 'wait') or 0))
+      redis.call('ZADD', due, string.format('%.0f', at), room)
     end
   end
 end
@@ -148,8 +147,8 @@ end
 -- Writes an entry to the shard's and to its room's stream, behind the room's entry `before`; returns its position.
 local function write(stream, room, before, event, data, skip, quiet, binary, change)
   if skip == '' and not quiet and binary == '' then
-    local position = call('XADD', log, '*', 'r', room, 'e', event, 'd', data, 'p', before)
-    call('XADD', stream, position, 'e', event, 'd', data, 'p', before)
+    local position = redis.call('XADD', log, '*', 'r', room, 'e', event, 'd', data, 'p', before)
+    redis.call('XADD', stream, position, 'e', event, 'd', data, 'p', before)
     return position
   end
   local fields = {'e', event, 'd', data, 'p', before, 's', skip, 'q', quiet and '1' or ''}
@@ -159,8 +158,8 @@ local function write(stream, room, before, event, data, skip, quiet, binary, cha
   if change then
     fields[13], fields[14] = 'c', (change.reset and '!' or '') .. change.epoch
   end
-  local position = call('XADD', log, '*', 'r', room, unpack(fields))
-  call('XADD', stream, position, unpack(fields))
+  local position = redis.call('XADD', log, '*', 'r', room, unpack(fields))
+  redis.call('XADD', stream, position, unpack(fields))
   return position
 end
 
@@ -193,20 +192,20 @@ while arg <= #ARGV do
   end
   if is.c then
     copy, copy_skip, copy_head = tonumber(ARGV[arg]), ARGV[arg + 2], ARGV[arg + 3]
-    viewed = any_viewed and call('ZCOUNT', KEYS[MEMBERS + ARGV[arg + 1]], now / 1000, '+inf') > 0
+    viewed = any_viewed and redis.call('ZCOUNT', KEYS[MEMBERS + ARGV[arg + 1]], now / 1000, '+inf') > 0
     arg = arg + 4
   end
 
   local result, change = nil, nil
-  local before = once and call('GET', once)
-  length[room] = length[room] or call('XLEN', KEYS[STREAMS + room])
+  local before = once and redis.call('GET', once)
+  length[room] = length[room] or redis.call('XLEN', KEYS[STREAMS + room])
   if viewed then
-    length[copy] = length[copy] or call('XLEN', KEYS[STREAMS + copy])
+    length[copy] = length[copy] or redis.call('XLEN', KEYS[STREAMS + copy])
   end
   if before then
     local position, before_digest = string.match(before, '^(%S+) (.*)$')
     result = (before_digest == digest) and ('=' .. position) or 'reused'
-  elseif guard and not is.b and not is.d and call('GETEX', guard, 'EX', ARGV[5]) ~= run then
+  elseif guard and not is.b and not is.d and redis.call('GETEX', guard, 'EX', ARGV[5]) ~= run then
     result = 'fenced'
   elseif length[room] >= cap or (viewed and length[copy] >= cap) then
     -- A copy that finds no place would be missed silently by the viewers: then the entry itself is refused.
@@ -235,14 +234,14 @@ while arg <= #ARGV do
       keep(guard, name, change, #binary)
     end
     if once then
-      call('SET', once, result .. ' ' .. digest, 'EX', once_ttl)
+      redis.call('SET', once, result .. ' ' .. digest, 'EX', once_ttl)
     end
     if is.b then
-      call('SET', guard, run, 'EX', ARGV[5])
+      redis.call('SET', guard, run, 'EX', ARGV[5])
     elseif is.e then
-      call('DEL', guard)
+      redis.call('DEL', guard)
     elseif is.p then
-      call('SET', guard, run .. '+', 'EX', ARGV[5])
+      redis.call('SET', guard, run .. '+', 'EX', ARGV[5])
     end
   end
   results[#results + 1] = result
@@ -259,25 +258,25 @@ for room = 1, rooms do
   end
 end
 if pairs_of_heads[1] then
-  if call('HSET', heads, unpack(pairs_of_heads)) * 2 == #pairs_of_heads then
+  if redis.call('HSET', heads, unpack(pairs_of_heads)) * 2 == #pairs_of_heads then
     -- All new, so the hash may be too. A hash of few fields is kept as a list, and found in by walking it, until it once
     -- had a long value: heads is asked for every entry.
-    call('HSET', heads, pairs_of_heads[1], string.rep('0', 100))
-    call('HSET', heads, pairs_of_heads[1], pairs_of_heads[2])
+    redis.call('HSET', heads, pairs_of_heads[1], string.rep('0', 100))
+    redis.call('HSET', heads, pairs_of_heads[1], pairs_of_heads[2])
   end
-  call('XTRIM', log, 'MAXLEN', '~', ARGV[3])
+  redis.call('XTRIM', log, 'MAXLEN', '~', ARGV[3])
 end
 if to_fold[1] then
   local new = {}
-  for at, has_job in ipairs(call('SMISMEMBER', queued, unpack(to_fold))) do
+  for at, has_job in ipairs(redis.call('SMISMEMBER', queued, unpack(to_fold))) do
     if has_job == 0 then
       new[#new + 1] = to_fold[at]
-      call('XADD', jobs, '*', 'room', to_fold[at])
+      redis.call('XADD', jobs, '*', 'room', to_fold[at])
     end
   end
   if new[1] then
-    call('SADD', queued, unpack(new))
+    redis.call('SADD', queued, unpack(new))
   end
 end
-call('SET', producer, ARGV[1] .. ' ' .. table.concat(results, '\n'), 'EX', ARGV[2])
+redis.call('SET', producer, ARGV[1] .. ' ' .. table.concat(results, '\n'), 'EX', ARGV[2])
 return results
