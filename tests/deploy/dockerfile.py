@@ -1,6 +1,6 @@
 """Runs a Dockerfile's steps where there is no Docker: every stage is a layer over this machine's own root folder.
 
-    sudo unshare --mount python -m tests.deploy.dockerfile [--env NAME=VALUE] [--bind PATH] [--healthy] FOLDER [COMMAND]
+    sudo unshare --mount python -m tests.deploy.dockerfile [--env NAME=VALUE] [--healthy] FOLDER [COMMAND]
 
 FOLDER becomes a file system in memory and is gone at the end. There is no base image: Python is this machine's. Then
 COMMAND, or the image's own, runs as the image's user; with --healthy until its HEALTHCHECK is content. It cannot
@@ -226,7 +226,6 @@ def main() -> int:
     """Build into the folder that is named, then run what is asked for."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--env", action="append", default=[])
-    parser.add_argument("--bind", action="append", default=[])
     parser.add_argument("--healthy", action="store_true")
     parser.add_argument("folder", type=Path)
     parser.add_argument("command", nargs="*")
@@ -236,8 +235,6 @@ def main() -> int:
     stage = Build(asked.folder.resolve()).run((ROOT / "Dockerfile").read_text())
     _system("du", "-sh", str(stage.top))
     stage.env |= dict(pair.split("=", 1) for pair in asked.env)
-    for path in asked.bind:
-        _system("mount", "--bind", path, str(stage.root / Path(path).relative_to("/")))
     return stage.healthy() if asked.healthy else stage.run(asked.command or stage.command)
 
 

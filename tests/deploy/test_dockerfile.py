@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from tests.deploy.dockerfile import ROOT, Step, context, steps
-from tests.support.nodes import SECRET, Fleet
+from tests.support.nodes import Fleet
 from tests.support.valkey import free_port
 
 ASKED = os.environ.get("ROOMLOG_TEST_DOCKERFILE") == "1"
@@ -61,15 +64,39 @@ def test_a_build_is_given_what_it_needs_and_no_secret() -> None:
     assert not any(Path(file).name in (".env", "webui_secret_key") for file in given)
 
 
+@asynccontextmanager
+async def over_tcp(database_url: str) -> AsyncIterator[str]:
+    """The database's URL for a user who may not enter the folder of its socket."""
+    parts = urlsplit(database_url)
+    path = parse_qs(parts.query)["host"][0] + "/.s.PGSQL.5432"
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server_reader, server_writer = await asyncio.open_unix_connection(path)
+        await asyncio.gather(pumped(reader, server_writer), pumped(server_reader, writer))
+
+    async def pumped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while some := await reader.read(65536):
+            writer.write(some)
+            await writer.drain()
+        writer.close()
+
+    port = free_port()
+    async with await asyncio.start_server(relay, "127.0.0.1", port):
+        yield f"postgresql://postgres@127.0.0.1:{port}{parts.path}"
+
+
 @pytest.mark.skipif(not ASKED, reason="minutes, as root, with registries: ROOMLOG_TEST_DOCKERFILE=1")
 @pytest.mark.timeout(1200)
-def test_its_steps_make_an_image_whose_node_is_healthy_and_leaves_when_told(fleet: Fleet, tmp_path: Path) -> None:
-    sockets = parse_qs(urlsplit(fleet.database_url).query)["host"][0]
+async def test_its_steps_make_an_image_whose_node_is_healthy_and_leaves_when_told(fleet: Fleet, tmp_path: Path) -> None:
     fleet.worker()
-    told = fleet.env(port=free_port(), drain_seconds=0)
-    given = {name: told[name] for name in ("REDIS_URL", "DATABASE_URL", "REDIS_KEY_PREFIX", "PORT", "DRAIN_SECONDS")}
-    pairs = [f"--env={name}={value}" for name, value in (given | {"WEBUI_SECRET_KEY": SECRET}).items()]
-    command = ["unshare", "--mount", sys.executable, "-m", "tests.deploy.dockerfile", *pairs, f"--bind={sockets}"]
-    done = subprocess.run([*command, "--healthy", str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
-    assert "=== healthy: True" in done.stdout
+    async with over_tcp(fleet.database_url) as database_url:
+        told = fleet.env(port=free_port(), drain_seconds=0, database_url=database_url)
+        names = ("REDIS_URL", "DATABASE_URL", "REDIS_KEY_PREFIX", "PORT", "DRAIN_SECONDS", "WEBUI_SECRET_KEY")
+        pairs = [f"--env={name}={told[name]}" for name in names]
+        command = ["unshare", "--mount", sys.executable, "-m", "tests.deploy.dockerfile", *pairs, "--healthy"]
+        building = await asyncio.create_subprocess_exec(
+            *command, str(tmp_path), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        output, _ = await building.communicate()
+    assert building.returncode == 0, output.decode()[-5000:]
+    assert b"=== healthy: True" in output

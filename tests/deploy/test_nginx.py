@@ -63,11 +63,12 @@ async def site(
     fleet: Fleet, folder: Path, more: dict[str, str] | None = None, hosts: tuple[str, ...] = ADDRESSES, **settings: Any
 ) -> AsyncIterator[Site]:
     """Nodes with names, and nginx before them. `more`: of nginx's files, what becomes what."""
-    first = await fleet.node_at(hosts[0], free_port(), **settings)
-    nodes = {hosts[0]: first} | {host: await fleet.node_at(host, first.port, **settings) for host in hosts[1:]}
+    port = free_port()
+    started = await asyncio.gather(*(fleet.node_at(host, port, **settings) for host in hosts))
+    nodes = {node.host: node for node in started}
     async with names() as served:
         served.addresses = {f"node{number}": [host] for number, host in enumerate(hosts, 1)}
-        async with nginx_before(first.port, served.port, folder, more) as nginx:
+        async with nginx_before(port, served.port, folder, more) as nginx:
             made = Site(nginx, served, nodes)
             await eventually(lambda: _answers(made.url))
             yield made
