@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import orjson
 
@@ -53,8 +53,10 @@ class Attendance:
         for session in sessions:
             for room in filter(_has_presence, session.feed.rooms):
                 rooms.setdefault(room, []).append(session)
-        for room, members in rooms.items():
-            await self._keep_present(room, members)
+        for some in _slices(rooms):
+            present = {room: [_present(session, room) for session in rooms[room]] for room in some}
+            for room in await self._presence.keep_rooms(present):
+                await self._keep_present(room, rooms[room])
 
     async def _keep(self, sessions: Sequence[Session], is_here: Callable[[Session], bool]) -> None:
         gone = await self._pool.keep([session.pooled for session in sessions])
@@ -87,6 +89,19 @@ def announcement(room: str) -> Announcement | Departure | None:
 def _present(session: Session, room: str) -> Present:
     """Who edits a document is shown by session: pages of Open WebUI choose among themselves who fills an empty one."""
     return session.editor if room.partition(":")[0] == DOCUMENT_ROOM else session.present
+
+
+def _slices(rooms: Mapping[str, Sequence[Session]]) -> Iterator[list[str]]:
+    """The rooms in parts of about SLICE members; a room of more is a part by itself."""
+    some, members = list[str](), 0
+    for room, sessions in rooms.items():
+        if some and members + len(sessions) > SLICE:
+            yield some
+            some, members = [], 0
+        some.append(room)
+        members += len(sessions)
+    if some:
+        yield some
 
 
 def _has_presence(room: str) -> bool:

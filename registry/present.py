@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -80,6 +80,19 @@ class Presence:
         Returns the members that are noted no longer: they left, or nobody kept them for too long.
         """
         return set(await self._change(room, "keep", members, telling, "changed"))
+
+    async def keep_rooms(self, rooms: Mapping[str, Sequence[Present]]) -> list[str]:
+        """Keep the members of many rooms alive, in one exchange; the caller bounds how many.
+
+        Returns the rooms in which something else is to be done, which are left as they were: `keep` them one by one.
+        """
+        names = list(rooms)
+        args: list[object] = [self._ttl_ms]
+        for members in rooms.values():
+            args += [len(members), *(who.member for who in members)]
+        keys = [self._keys.present(room) for room in names]
+        rest = await retrying(lambda: run_script(self._client, "present_keep", keys, args))
+        return [names[number - 1] for number in rest]
 
     async def _change(
         self,

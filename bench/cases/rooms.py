@@ -16,10 +16,9 @@ from bench.publisher.payload import Room
 from bench.stage import Stage
 from bench.targets.base import Target
 from bench.targets.roomlog import token
-from bench.targets.seeds import claim
 from bench.window import Usage
 
-VIEWERS = 110
+MEMBERS = 110
 """Clients. Each is in its share of the rooms: by default a session may be in 1,000, and is in its user's."""
 
 RATE = 2000.0
@@ -31,6 +30,8 @@ COST = "servers_us_per_delivery"
 
 ENTER_S = 200.0
 """From the start; rooms that are not entered by then are left out."""
+
+REST_S = 10.0
 
 QUIET_SHARE = 0.1
 QUIET_S = 0.2
@@ -50,7 +51,7 @@ class Rooms:
     sizes: Sequence[int]
     name: str = "rooms"
     title: str = (
-        f"Rooms of 2 nodes: {VIEWERS} clients in ever more rooms, {RATE:,.0f} events/s over all of them in turn"
+        f"Rooms of 2 nodes: {MEMBERS} clients in ever more rooms, {RATE:,.0f} events/s over all of them in turn"
     )
     runs: int = 1
     limit_s: float = 300.0
@@ -64,17 +65,17 @@ class Rooms:
             Shown("most_to_least", f"× at {last}"),
             Shown("enter_ms", "put into a room: nodes, CPU ms"),
             Shown("entered_per_s", "put into rooms/s", less=False),
+            Shown("rest_cpu_share", "without events: nodes and Redis, CPUs"),
             Shown("rss_kb_per_room", "nodes' memory a room, KB"),
         ]
 
     async def run(self, stage: Stage, plan: Plan) -> Outcome:
         most = self.sizes[-1]
-        rooms = [Room(n, f"chat:c{n}", f"viewer{n % VIEWERS}", f"c{n}", f"m{n}") for n in range(most)]
+        rooms = [Room(n, f"channel:c{n}", f"member{n % MEMBERS}", f"c{n}", f"m{n}") for n in range(most)]
         members = [
-            {"auth": {"token": token(f"viewer{viewer}", "admin")}, "rooms": [r.number for r in rooms[viewer::VIEWERS]]}
-            for viewer in range(VIEWERS)
+            {"auth": {"token": token(f"member{member}")}, "rooms": [r.number for r in rooms[member::MEMBERS]]}
+            for member in range(MEMBERS)
         ]
-        await claim(stage.place.redis_url, {room.chat: "owner" for room in rooms})
         await stage.crowd.ask("open", urls=stage.running.urls, members=members)
         await stage.publish_to(rooms, kind="rooms")
         figures: dict[str, float] = {}
@@ -92,6 +93,7 @@ class Rooms:
             figures["rss_kb_per_room"] = (stage.rss_bytes() - base) / 1e3 / size
         if usage is None:
             raise TimeoutError("not even the first rooms were entered")
+        figures |= await _at_rest(stage)
         costs = [figures.get(f"{size} {COST}", math.nan) for size in (self.sizes[0], most)]
         return Outcome(figures | {"most_to_least": costs[1] / costs[0]}, usage)
 
@@ -113,6 +115,14 @@ async def _windows(stage: Stage, plan: Plan, size: int) -> tuple[dict[str, float
     await stage.settle(SETTLE_S)
     found = [await paced(stage, plan, RATE, rooms=size) for _ in range(WINDOWS)]
     return sorted(found, key=lambda window: window[0][COST])[WINDOWS // 2]
+
+
+async def _at_rest(stage: Stage) -> dict[str, float]:
+    """What the nodes and Redis do for all these rooms without any event: presence is kept alive every ten seconds."""
+    window = stage.window()
+    await asyncio.sleep(REST_S)
+    usage = window.end()
+    return {"rest_cpu_share": (usage.cpu_s["node"] + usage.cpu_s["redis"]) / usage.seconds}
 
 
 async def _quiet(stage: Stage) -> None:

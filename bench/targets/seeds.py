@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 
 from bench.peers.pysio import POOL
 from bench.servers import ask_redis
-from registry.owners import Owners
 from registry.pool import Pool, Pooled
 from streams.keys import Keys
 from streams.link import Link
@@ -15,18 +13,6 @@ from streams.link import Link
 AT_ONCE = 16
 SLICE = 64
 CONNECTED_MS = 1_763_700_000_000
-
-
-async def claim(redis_url: str, owners: Mapping[str, str]) -> None:
-    """Note chats' owners, as making each over HTTP would, but without a hundred thousand requests."""
-    link = Link(redis_url, Keys())
-    noted = Owners(link.keys, link.client(connections=AT_ONCE), _not_stored, ttl_s=3600)
-    try:
-        pairs = list(owners.items())
-        for start in range(0, len(pairs), SLICE):
-            await asyncio.gather(*(noted.claim(chat, user) for chat, user in pairs[start : start + SLICE]))
-    finally:
-        await link.aclose()
 
 
 async def fill_pool(redis_url: str, begin: int, end: int) -> None:
@@ -53,7 +39,3 @@ async def fill_peer_pool(redis_port: int, begin: int, end: int) -> None:
             )
         ]
         await ask_redis(redis_port, "HSET", POOL, *pairs)
-
-
-async def _not_stored(_chat_id: str) -> None:
-    return None

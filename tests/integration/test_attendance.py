@@ -70,8 +70,8 @@ async def test_a_viewer_who_loses_access_during_a_refresh_is_not_brought_back(
             await person.at(one.url)
             assert await person.chat(chat, "join")
         await alice.sees("alice", "bob")
-        held = Held(one.node.presence.keep)
-        monkeypatch.setattr(one.node.presence, "keep", held)
+        held = Held(one.node.presence.keep_rooms)
+        monkeypatch.setattr(one.node.presence, "keep_rooms", held)
         refreshing = asyncio.create_task(one.node.sessions.refresh())
         await held.reached.wait()
         await share(api, chat)
@@ -158,3 +158,19 @@ async def test_of_presence_kept_only_those_that_are_noted_live_on(link: Link) ->
     await presence.enter("chat:c", here, None)
     assert await presence.keep("chat:c", [here, left], None) == {left.member}
     assert await presence.users("chat:c") == {"alice": "Alice"}
+
+
+async def test_of_many_rooms_only_those_in_which_something_changed_are_left_to_do(link: Link) -> None:
+    client = link.client(connections=2)
+    presence = Presence(link.keys, client, 30)
+    here, left, dead = (Present(f"one/{n}", f"u{n}", "User") for n in range(3))
+    for room in ("chat:same", "chat:left", "chat:dead"):
+        await presence.enter(room, here, None)
+    await client.zadd(link.keys.present("chat:dead"), {dead.member: 1})
+    before = await client.zscore(link.keys.present("chat:same"), here.member)
+    await client.zadd(link.keys.present("chat:same"), {here.member: before - 20_000})
+    rooms = {"chat:same": [here], "chat:left": [here, left], "chat:dead": [here], "chat:none": [left]}
+    assert await presence.keep_rooms(rooms) == ["chat:left", "chat:dead", "chat:none"]
+    assert await client.zscore(link.keys.present("chat:same"), here.member) >= before
+    assert await presence.users("chat:left") == {"u0": "User"}
+    assert not await client.exists(link.keys.present("chat:none"))
