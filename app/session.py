@@ -34,6 +34,7 @@ class Session:
     """
 
     __slots__ = (
+        "__weakref__",  # documents keep what a session has open for as long as it lives
         "_asked",
         "_framer",
         "_sink",
