@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,6 +15,9 @@ from oversight.rooms import ORDERS, Cursor
 from streams.errors import LogUnavailable
 
 PART_LENGTH = 256
+
+ASK_S = 2.0
+"""How long the overview waits for the log to tell whether its asker's token was revoked."""
 
 
 async def admin(request: Request) -> tuple[Node, Identity]:
@@ -30,8 +35,9 @@ async def overview(request: Request) -> Response:
     """Nodes, workers, both servers, and what to do about them. Answers also while a server is away."""
     node = node_of(request)
     try:
-        _admin(await identify(request))
-    except LogUnavailable:
+        async with asyncio.timeout(ASK_S):
+            _admin(await identify(request))
+    except (LogUnavailable, TimeoutError):
         # Nobody can tell now whether the token was revoked; what is answered names nobody's things, and an operator
         # needs it just then.
         _admin(await node.gate.identify_without_the_log(bearer_of(request)))
