@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 from engineio import packet as eio_packet
 
-from app.frames import frame_of, text_frame
+from app.frames import deflated_text_frame, frame_of, text_frame
 from streams.entry import Entry
 
 PLACEHOLDER = b'{"_placeholder":true,"num":0}'
@@ -117,6 +117,15 @@ class Framer:
                 made.frame = text_frame(_message(entry, with_position))
         return made.frame
 
+    def deflated(self, entry: Entry, with_position: bool) -> bytes:
+        """The same for receivers who agreed on permessage-deflate without context; attachments are not compressed."""
+        if entry.binary:
+            return self.frame(entry, with_position)
+        made = self._made(entry, with_position)
+        if made.deflated is None:
+            made.deflated = deflated_text_frame(_message(entry, with_position))
+        return made.deflated
+
     def _made(self, entry: Entry, with_position: bool) -> _Made:
         if entry is not self._entry:
             self._entry, self._with, self._without = entry, _Made(), _Made()
@@ -129,6 +138,7 @@ class _Made:
 
     packets: Packets | None = None
     frame: bytes | None = None
+    deflated: bytes | None = None
 
 
 def _message(entry: Entry, with_position: bool) -> bytes:

@@ -12,7 +12,9 @@ Reader = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Wire(Protocol):
-    """A WebSocket that takes finished frames."""
+    """A WebSocket that takes finished frames. deflates: also those that `deflated_text_frame` makes."""
+
+    deflates: bool
 
     def set_marks(self, high_bytes: int, low_bytes: int) -> None:
         """It is full above `high_bytes` that wait in its write buffer, until they are `low_bytes` again."""

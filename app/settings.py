@@ -92,6 +92,9 @@ class Settings(SharedSettings):
     append_pause_ms: float = Field(
         2.0, ge=0, le=100, description="Longest pause before the next batch of appends while they come fast; 0: none."
     )
+    websocket_compression: bool = Field(
+        False, description="`roomlog serve` agrees on permessage-deflate: fewer bytes of long events, for more CPU."
+    )
     send_queue_packets: int = Field(
         1000, ge=10, description="Packets that may wait for one socket; above it the socket is fed from the log."
     )

@@ -41,8 +41,10 @@ class SocketSink:
         self._marks = marks
 
     def write(self, entry: Entry) -> None:
-        if self._queue.takes_frames():
-            self._queue.write(self._framer.frame(entry, self._with_positions))
+        queue, framer = self._queue, self._framer
+        if queue.takes_frames():
+            frame = framer.deflated if queue.wire is not None and queue.wire.deflates else framer.frame
+            queue.write(frame(entry, self._with_positions))
         else:
             put(self._socket, self._framer.packets(entry, self._with_positions))
 

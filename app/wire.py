@@ -12,10 +12,18 @@ import socket
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.extensions.base import Extension
+from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
 from websockets.http11 import Request
 
 from app.engine import FRAMES
+from app.frames import WINDOW_BITS
 from app.sendqueue import Reader, SendQueue
+
+DEFLATE = ServerPerMessageDeflateFactory(
+    server_no_context_takeover=True, client_no_context_takeover=True, server_max_window_bits=WINDOW_BITS
+)
+"""Every message is compressed by itself: once for all clients, and without memory of any of them in between."""
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -25,17 +33,21 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     is needed any more: neither its task, nor the request, nor any queue.
     """
 
+    deflates = False
     _feeder: SendQueue | None = None
     _inbox: _Inbox | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        if self.config.ws_per_message_deflate:
+            self.conn.available_extensions = [DEFLATE]
         self.writable = _Writable()  # type: ignore[assignment]  # as much of an asyncio.Event as is used
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if self.response.status_code == 101:
             self.scope["extensions"][FRAMES] = {"wire": self}
+            self.deflates = any(map(_takes_ours, self.conn.extensions))
 
     def start_keepalive(self) -> None:
         """No pings of its own: Engine.IO has them, and these would take one who reads slowly for dead."""
@@ -87,6 +99,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def abort(self) -> None:
         self.transport.abort()
+
+
+def _takes_ours(extension: Extension) -> bool:
+    return isinstance(extension, PerMessageDeflate) and extension.local_max_window_bits >= WINDOW_BITS
 
 
 class _Inbox:

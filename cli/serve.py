@@ -22,7 +22,7 @@ def serve(host: str | None, port: int | None) -> int:
         loop="uvloop",
         http="httptools",
         ws=WEBSOCKETS,
-        ws_per_message_deflate=False,  # frames that are made once for a whole room cannot be compressed for each socket
+        ws_per_message_deflate=settings.websocket_compression,
         ws_max_size=settings.max_message_bytes + 1,  # one more than we take, so that the refusal is ours, with a reason
         log_level="info" if settings.log_level == "DEBUG" else settings.log_level.lower(),  # its DEBUG shows frames
         access_log=False,
