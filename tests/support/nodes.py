@@ -34,6 +34,8 @@ FAST = "app.wire:WebSocketProtocol"
 PLAIN = "websockets-sansio"
 WEBSOCKETS = os.environ.get("ROOMLOG_TEST_WEBSOCKETS", FAST)
 """What the tests' nodes serve WebSockets with. PLAIN shows that nothing depends on the fast path."""
+SETTINGS = dict(word.split("=", 1) for word in os.environ.get("ROOMLOG_TEST_SETTINGS", "").split())
+"""Settings of all nodes and workers where a test has none of its own: `tail_pause_ms=0 history_bytes=0 …`."""
 
 
 def token(user_id: str = "alice", **claims: Any) -> str:
@@ -153,7 +155,7 @@ class Fleet:
             "PYTHONUNBUFFERED": "1",
             "DRAIN_SECONDS": "0",
         }
-        return clean | ours | {name.upper(): str(value) for name, value in settings.items()}
+        return clean | ours | {name.upper(): str(value) for name, value in (SETTINGS | settings).items()}
 
     async def node(self, **settings: Any) -> Process:
         """A node as a process, ready."""
@@ -196,7 +198,7 @@ class Fleet:
             database_url=self.database_url,
             redis_key_prefix=self.key_prefix,
             webui_secret_key=SECRET,
-            **settings,
+            **(SETTINGS | settings),
         )
         app = create_app(given)
         port = free_port()
