@@ -90,11 +90,17 @@ async def site(database_url: str, tmp_path: Path) -> AsyncIterator[Site]:
 
 async def test_everything_works_and_nothing_was_denied(site: Site) -> None:
     one, other = site.nodes
-    await answers_and_resumes(one, other)
-    await documents(site)
-    await presence_and_revocation(one)
-    await scripts(site, other)
-    await dead_letters(site)
+    try:
+        await answers_and_resumes(one, other)
+        await documents(site)
+        await presence_and_revocation(one)
+        await scripts(site, other)
+        await dead_letters(site)
+    except BaseException as fault:
+        fault.add_note(f"denied: {site.denied()}")
+        for node in site.nodes:
+            fault.add_note(node.text()[-3000:])
+        raise
     assert site.denied() == []
 
 
