@@ -10,7 +10,7 @@ TEXT = " ".join(f"word-{number}" for number in range(200))
 ANSWER = "document.querySelectorAll('.message:not(.mine) .text')"
 """JavaScript: the answers on the page, oldest first."""
 
-STATUS = "document.querySelector('.status').innerText.includes('{}')"
+STATUS = "document.querySelector('.status')?.innerText.includes('{}')"
 """JavaScript: whether the page says this of its connection."""
 
 TUNNEL = ("switch", "Go through a tunnel")

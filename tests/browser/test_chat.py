@@ -76,6 +76,20 @@ async def test_the_page_goes_on_at_the_other_node_when_its_own_is_killed(stage: 
         assert all("ERR_" in error or "WebSocket" in error for error in tab.errors), tab.errors
 
 
+async def test_an_answer_whose_node_is_killed_is_said_to_be_interrupted(fleet: Fleet, stage: Stage) -> None:
+    doomed = await fleet.node(demo=True, echo_words_s=40, task_lease_s=2)
+    async with balancer_before(doomed.port) as balancer:
+        tab = await stage.guest("Ann", balancer.url)
+        await ask(tab)
+        await began(tab)
+        doomed.kill()
+        balancer.point_at(stage.there.port)
+        await tab.until("document.querySelector('.ended')?.innerText.startsWith('Interrupted')")
+        await tab.miss("button", "Stop")
+        assert (await answer(tab)).startswith("word-0 ")
+        assert await counter(tab, "repeated") == "0"
+
+
 async def test_a_stop_in_another_tab_on_the_other_node_ends_the_answer_in_both(stage: Stage) -> None:
     one = await stage.guest("Ann")
     await ask(one)

@@ -17,6 +17,7 @@ export interface ChatEvent {
   position: string;
 }
 
+/** A question that was asked here, and its answer. */
 export interface Turn {
   question: Message;
   answer: Message;
@@ -51,7 +52,7 @@ export class Chat {
     this.title.value = stored.title;
     this.#byId.clear();
     for (const message of Object.values(stored.chat.history.messages)) this.#byId.set(message.id, Message.of(message));
-    this.#current = stored.chat.history.currentId;
+    this.#current = stored.chat.history.currentId ?? [...this.#byId.keys()].at(-1) ?? null;
     for (const turn of this.#asked) if (!this.#byId.has(turn.answer.id)) this.#add(turn);
     this.#position = stored.position;
     this.#order();

@@ -59,24 +59,35 @@ export class Message {
     switch (type) {
       case "message":
       case "chat:message:delta":
-        return this.text.add(content ?? "");
+        return this.#say(content ?? "");
       case "replace":
       case "chat:message":
         return this.text.set(content ?? "");
       case "response:completion":
-        if (said["type"] === "response.output_text.delta") this.text.add(String(said["delta"] ?? ""));
-        return undefined;
+        return this.#respond(String(said["type"]), String(said["delta"] ?? ""));
       case "chat:completion":
         if (content !== null) this.text.set(content);
         return this.merge(said);
       case "status":
-        this.step.value = said["done"] ? null : String(said["description"] ?? "");
+        this.step.value = said["done"] === true ? null : String(said["description"] ?? "");
         return undefined;
       case "chat:message:error":
         return this.merge({ done: true, error: said["error"] as string });
       case "chat:tasks:cancel":
         return this.merge({ stopped: true, interrupted: said["interrupted"] === true });
     }
+  }
+
+  #say(text: string): void {
+    this.step.value = null;
+    this.text.add(text);
+  }
+
+  /** What models tell besides their text is shown as what they are at. */
+  #respond(kind: string, delta: string): void {
+    if (kind === "response.output_text.delta") this.#say(delta);
+    else if (kind.startsWith("response.reasoning")) this.step.value = "Thinking …";
+    else if (kind.startsWith("response.function_call")) this.step.value = "Calling a tool …";
   }
 }
 
