@@ -30,7 +30,7 @@ export function ChannelView({ demo: { channels, guest } }: { demo: Demo }) {
     <section class="view" aria-label={`Channel ${name}`}>
       <header class="view-head">
         <h1># {name}</h1>
-        <AddPerson label="Add a person" onAdd={(person) => channels.add(guestId(person))} />
+        {channels.manages.value && <AddPerson label="Add a person" onAdd={(person) => channels.add(guestId(person))} />}
       </header>
       <Fault text={channels.fault.value} />
       <Scroller of={id} length={posts.length}>

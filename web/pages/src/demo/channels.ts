@@ -32,6 +32,8 @@ export class Channels {
   readonly posts = signal<readonly Post[]>([]);
   /** Names of who is typing in the open channel. */
   readonly typing = signal<readonly string[]>([]);
+  /** Whether the user may add people to the open channel. */
+  readonly manages = signal(false);
   readonly fault = signal<string | null>(null);
   readonly #link: Link;
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
@@ -48,6 +50,7 @@ export class Channels {
     this.open.value = id;
     this.posts.value = [];
     this.typing.value = [];
+    this.manages.value = false;
     await this.reload();
   }
 
@@ -102,8 +105,14 @@ export class Channels {
   async #page(): Promise<void> {
     const load = ++this.#loads;
     if (this.open.peek() === null) return;
-    const page = await this.#link.api.get<Post[]>(`${this.#path()}/messages?limit=${PAGE}`);
-    if (load === this.#loads) this.#merge(page);
+    const { api } = this.#link;
+    const [channel, page] = await Promise.all([
+      api.get<{ is_manager: boolean }>(this.#path()),
+      api.get<Post[]>(`${this.#path()}/messages?limit=${PAGE}`),
+    ]);
+    if (load !== this.#loads) return;
+    this.manages.value = channel.is_manager;
+    this.#merge(page);
   }
 
   /** A message that came both ways is there once. */
