@@ -55,7 +55,7 @@ def open_pool(
             raise
 
     pool = AsyncConnectionPool(
-        _conninfo(database_url, application_name),
+        connection_string(database_url, application_name),
         kwargs={"autocommit": True},
         configure=configure,
         check=check,  # one round trip, so that after a restart of the server no caller is handed a dead connection
@@ -71,7 +71,7 @@ def open_pool(
 async def check_database(database_url: str) -> None:
     """Connect once and look at the server. Raises DatabaseUnusable, in one line that says what to mend."""
     try:
-        conninfo = _conninfo(database_url, "roomlog")
+        conninfo = connection_string(database_url, "roomlog")
         info = conninfo_to_dict(conninfo)
     except psycopg.Error:
         # libpq's own words may quote the password
@@ -109,7 +109,8 @@ def translated() -> Iterator[None]:
         raise (ArchiveRefused if about_the_data else ArchiveUnavailable)(_one_line(error)) from error
 
 
-def _conninfo(database_url: str, application_name: str) -> str:
+def connection_string(database_url: str, application_name: str) -> str:
+    """What libpq is given: the URL, and our deadlines where it sets none. Raises psycopg.Error for one that is none."""
     defaults: dict[str, str | int] = {
         "application_name": application_name,
         "connect_timeout": CONNECT_TIMEOUT_S,

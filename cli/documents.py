@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,13 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from archive.documents import Quarantined, StoredDocument, Version
-from archive.errors import ArchiveError
 from archive.yjs import OURS, decode_vector
 from cli.errors import CommandError
-from cli.place import Place, place
-from registry.settings import load_settings
+from cli.place import Place, at_place
 from streams.entry import Position
-from streams.errors import LogError
 from streams.resets import reset_entry
 
 app = typer.Typer(help="Collaborative documents.", no_args_is_help=True, add_completion=False)
@@ -33,8 +29,6 @@ DocumentId = Annotated[str, typer.Argument(metavar="ID", help="The document: not
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs, one line for each.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest first.")]
 
-T = TypeVar("T")
-
 
 @app.command()
 def show(
@@ -44,7 +38,7 @@ def show(
 ) -> None:
     """Show what is stored of a document, and what waits to be folded."""
     name = _canonical(document_id)
-    document, head = _run(lambda at: _show(at, name))
+    document, head = at_place(lambda at: _show(at, name))
     if markdown:
         typer.echo(json.dumps({"id": name, "markdown": document.markdown}) if as_json else document.markdown)
         return
@@ -55,7 +49,7 @@ def show(
 def history(document_id: DocumentId, limit: Limit = 50, as_json: AsJson = False) -> None:
     """List the versions of a document that are kept. The first is the present state."""
     name = _canonical(document_id)
-    versions = _run(lambda at: at.archive.documents.history(name, limit))
+    versions = at_place(lambda at: at.archive.documents.history(name, limit))
     _print([_version_facts(version) for version in versions], as_json, f"no version of {name} is stored")
 
 
@@ -70,7 +64,7 @@ def restore(
     What was written after that version is not in the document any more; it stays in the versions that are kept.
     """
     name = _canonical(document_id)
-    epoch, position = _run(lambda at: _restore(at, name, number))
+    epoch, position = at_place(lambda at: _restore(at, name, number))
     words = f"{name} is version {number} again, from {position} on, in history {epoch}"
     typer.echo(json.dumps({"id": name, "epoch": epoch, "position": str(position)}) if as_json else words)
 
@@ -79,7 +73,7 @@ def restore(
 def quarantine(document_id: DocumentId, limit: Limit = 50, as_json: AsJson = False) -> None:
     """List the updates of a document that no sandbox survived, with their senders. They are in no version."""
     name = _canonical(document_id)
-    updates = _run(lambda at: at.archive.documents.quarantined(name, limit))
+    updates = at_place(lambda at: at.archive.documents.quarantined(name, limit))
     _print([_update_facts(update, as_json) for update in updates], as_json, f"no update of {name} is in quarantine")
 
 
@@ -100,19 +94,6 @@ async def _restore(at: Place, name: str, number: int) -> tuple[str, Position]:
     entry = reset_entry(f"doc_{name}", version.state, decode_vector(version.vector, OURS).clocks)
     appended = await at.appender.append(entry)
     return str(json.loads(entry.data)["epoch"]), appended.position
-
-
-def _run(work: Callable[[Place], Awaitable[T]]) -> T:
-    """Do the work where the settings say. Raises CommandError when a server refuses or is silent."""
-
-    async def run() -> T:
-        async with place(load_settings()) as at:
-            return await work(at)
-
-    try:
-        return asyncio.run(run())
-    except (LogError, ArchiveError) as fault:
-        raise CommandError(str(fault)) from fault
 
 
 def _canonical(document_id: str) -> str:

@@ -6,17 +6,22 @@ from typing import Annotated
 
 import typer
 
-from cli import deadletters, documents
+from cli import deadletters, documents, operators
+
+EXIT_CODES = """Exit codes: 0 done; 1 it failed, and a line says why; 2 a setting or an argument is bad. `status`: 1
+when a server is away. `check`: 1 when something must be mended. Ctrl-C ends `tail` with 0."""
 
 app = typer.Typer(
     name="roomlog",
     help="Durable, resumable real-time backend: Socket.IO on Redis Streams, folded into PostgreSQL.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.add_typer(deadletters.app, name="deadletters")
 app.add_typer(documents.app, name="documents")
+for command in (operators.status, operators.rooms, operators.check):
+    app.command()(command)
 
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port; PORT, or 8080, if left out.")]
 Host = Annotated[str | None, typer.Option(help="Address; HOST, or 127.0.0.1, if left out.")]
@@ -77,9 +82,9 @@ def demo(
 
 def run() -> None:
     """The console script. Exit code 2 for a bad setting or argument, 1 for a failure; one line says why."""
-    from app.settings import SettingsError
     from cli.errors import CommandError
-    from embedded import EmbeddedError
+    from embedded.errors import EmbeddedError
+    from registry.settings import SettingsError
 
     try:
         app()

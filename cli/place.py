@@ -3,34 +3,59 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
-from archive import Archive, open_pool
+from archive.database import open_pool
+from archive.errors import ArchiveError
+from archive.store import Archive
+from cli.errors import CommandError
 from embedded import lease
-from registry.settings import Settings
+from registry.settings import Settings, load_settings
 from streams.append import Appender
 from streams.documents import DocumentLog
 from streams.ending import end
+from streams.errors import LogError
 from streams.keys import Keys
-from streams.link import Link
+from streams.link import Client, Link
 from streams.replay import Reader
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """What a command works on."""
 
+    settings: Settings
+    link: Link
+    client: Client
     archive: Archive
     documents: DocumentLog
     reader: Reader
     appender: Appender
 
 
+def at_place(work: Callable[[Place], Awaitable[T]], settings: Settings | None = None) -> T:
+    """Do the work where the settings say. Raises CommandError when a server refuses or is silent."""
+
+    async def run() -> T:
+        async with place(settings or load_settings()) as at:
+            return await work(at)
+
+    try:
+        return asyncio.run(run())
+    except (LogError, ArchiveError) as fault:
+        raise CommandError(str(fault)) from fault
+
+
 @asynccontextmanager
 async def place(settings: Settings) -> AsyncIterator[Place]:
-    """Servers that no setting names are started, or found, in the data folder."""
+    """Servers that no setting names are started, or found, in the data folder. Of the others none is asked yet."""
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # what it warns of is raised, too
     async with AsyncExitStack() as stack:
         redis_url, database_url = settings.log_url, settings.archive_url
         if not (redis_url and database_url):
@@ -38,13 +63,15 @@ async def place(settings: Settings) -> AsyncIterator[Place]:
             servers = await stack.enter_async_context(wanted)
             redis_url = redis_url or servers.redis_url or ""
             database_url = database_url or servers.database_url or ""
-        pool = await stack.enter_async_context(open_pool(database_url, application_name="roomlog-cli", wait_s=5.0))
+        made = open_pool(database_url, application_name="roomlog-cli", min_size=0, wait_s=5.0)
+        pool = await stack.enter_async_context(made)
         link = Link(redis_url, Keys(settings.redis_key_prefix), settings.sentinels)
         stack.push_async_callback(link.aclose)
-        client = link.client(connections=2)
+        client = link.client(connections=4)
         appender = Appender(
             link, room_cap=settings.room_cap, log_length=settings.shard_log_length, fold_due=settings.fold_due
         )
         appending = asyncio.create_task(appender.run())
         stack.push_async_callback(lambda: end([appending]))
-        yield Place(Archive(pool), DocumentLog(link, client, settings.fold_due), Reader(link, client), appender)
+        documents = DocumentLog(link, client, settings.fold_due)
+        yield Place(settings, link, client, Archive(pool), documents, Reader(link, client), appender)

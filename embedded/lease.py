@@ -100,6 +100,14 @@ def hold(data_dir: Path, *, redis: bool = True, postgres: bool = True) -> Iterat
         yield urls
 
 
+def is_running(data_dir: Path) -> bool:
+    """Whether somebody holds the servers of `data_dir` now. Makes and starts nothing."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
+        probe.connect(str(Folder(data_dir.expanduser().resolve()).keeper_socket))
+        return True
+    return False
+
+
 def _names(*, redis: bool, postgres: bool) -> list[str]:
     return [name for name, wanted in (("redis", redis), ("postgres", postgres)) if wanted]
 

@@ -1,5 +1,5 @@
 """The database's schema and its versions (Alembic)."""
 
-from migrations.run import upgrade
+from migrations.run import upgrade, versions
 
-__all__ = ["upgrade"]
+__all__ = ["upgrade", "versions"]

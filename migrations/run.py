@@ -8,6 +8,7 @@ import psycopg
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 LOCK_KEY = 0x726F6F6D6C6F67  # "roomlog": one advisory lock per database, held while migrating
 
@@ -26,8 +27,18 @@ def upgrade(database_url: str) -> None:
         command.upgrade(_config(connection), "head")
 
 
+def versions() -> list[str]:
+    """Every version that the schema ever had, the newest first."""
+    return [script.revision for script in ScriptDirectory.from_config(_place()).walk_revisions()]
+
+
 def _config(connection: sqlalchemy.Connection) -> Config:
+    config = _place()
+    config.attributes["connection"] = connection
+    return config
+
+
+def _place() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    config.attributes["connection"] = connection
     return config

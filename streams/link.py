@@ -57,19 +57,29 @@ class Link:
 
     def client(self, connections: int = 16, timeout_s: float = 5.0) -> Client:
         """A pooled client; `aclose` of this link closes it. Nothing is retried inside: callers own their retries."""
-        return self._made(Redis, connections, timeout_s)
+        return self._made(Redis, connections, timeout_s, self._greet)
 
     def trunk(self, connections: int = 16, timeout_s: float = 5.0) -> Client:
         """The same, but all its calls share one connection (streams/trunk.py)."""
-        return self._made(TrunkClient, connections, timeout_s)
+        return self._made(TrunkClient, connections, timeout_s, self._greet)
 
-    def _made(self, kind: type[Redis], connections: int, timeout_s: float) -> Client:
+    def onlooker(self, timeout_s: float = 3.0) -> Client:
+        """A client of one connection that opens no epoch: for who looks at a server and leaves nothing on it."""
+        return self._made(Redis, 1, timeout_s, greeting=None)
+
+    def _made(
+        self,
+        kind: type[Redis],
+        connections: int,
+        timeout_s: float,
+        greeting: Callable[[Connection], Awaitable[None]] | None,
+    ) -> Client:
         options: dict[str, Any] = {
             "socket_timeout": timeout_s,
             "socket_connect_timeout": min(timeout_s, 3.0),
             "protocol": 2,
             "retry": Retry(NoBackoff(), 0),
-            "redis_connect_func": self._greet,
+            "redis_connect_func": greeting,
         }
         if self._sentinels:
             client = self._behind_sentinel(kind, options, connections)
@@ -161,13 +171,15 @@ async def check_server(link: Link) -> list[str]:
 
     Raises ServerUnfit in one line when it cannot. Returns warnings: things that work now and lose data later.
     """
-    client = link.client(connections=1, timeout_s=3.0)
+    client = link.onlooker()
     place = _without_password(link.url)
     try:
         info = await client.info("server")
         policy = await _eviction_policy(client)
     except redis_errors.AuthenticationError as fault:
         raise ServerUnfit(f"REDIS_URL: {place} refuses the password: {fault}") from fault
+    except redis_errors.NoPermissionError as fault:
+        raise ServerUnfit(f"REDIS_URL: {place} lets this user do too little: {fault}") from fault
     except redis_errors.RedisError as fault:
         raise ServerUnfit(f"REDIS_URL: no server answers at {place}: {fault}") from fault
     finally:

@@ -56,7 +56,12 @@ async def server_facts(client: Client) -> ServerFacts:
     return _facts(info, keys, round(ping_ms, 2))
 
 
-def _facts(info: Mapping[str, Any], keys: int, ping_ms: float) -> ServerFacts:
+async def facts_by_info(client: Client) -> ServerFacts:
+    """What INFO alone tells: `keys` and `ping_ms` are None. Raises LogUnavailable, soon."""
+    return _facts(await retrying(client.info, ASK_S / 2), None, None)
+
+
+def _facts(info: Mapping[str, Any], keys: int | None, ping_ms: float | None) -> ServerFacts:
     kind = "valkey" if info.get("server_name") == "valkey" or "valkey_version" in info else "redis"
     aof = info.get("aof_enabled")
     written = (info.get("aof_last_write_status"), info.get("aof_last_bgrewrite_status"))

@@ -77,7 +77,7 @@ def test_a_port_that_is_taken_stops_dev_with_one_line(tmp_path: Path) -> None:
             check_free("127.0.0.1", port)
 
 
-@pytest.mark.parametrize("command", ["serve", "worker", "dev", "token", "demo"])
+@pytest.mark.parametrize("command", ["serve", "worker", "dev", "token", "demo", "status", "rooms", "check"])
 def test_every_command_explains_itself(command: str) -> None:
     assert command in roomlog("--help").stdout
     if command != "demo":  # its options are its own
