@@ -77,6 +77,10 @@ async def test_two_write_in_a_note_at_once_also_from_a_tunnel(stage: Stage) -> N
     without_cursors = "[...document.querySelectorAll('.ProseMirror > p')].map((p) => { const copy = p.cloneNode(true); "
     without_cursors += "copy.querySelectorAll('.other-cursor').forEach((c) => c.remove()); return copy.textContent; })"
     assert await ann.value(without_cursors) == await ben.value(without_cursors)
+    for tab in (ben, ann):
+        await tab.press("Shift+Home")
+        await tab.click("link", "Lobby")
+        await tab.see("textbox", "Write to Lobby")
     assert ann.errors == ben.errors == []
 
 

@@ -56,7 +56,7 @@ function OtherNodes({ demo }: { demo: Demo }) {
   return (
     <>
       {others.map((url) => (
-        <a key={url} href={`${url}/${fragment}`} target="_blank" rel="noopener">
+        <a key={url} class="elsewhere" href={`${url}/${fragment}`} target="_blank" rel="noopener">
           Open on {new URL(url).port ? `node :${new URL(url).port}` : new URL(url).host}
         </a>
       ))}

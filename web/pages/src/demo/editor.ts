@@ -53,7 +53,13 @@ export function open(place: HTMLElement, doc: Y.Doc, awareness: Awareness, chang
     new Plugin({ view: () => ({ update: (view) => changed(view.state) }) }),
   ];
   const attributes = { role: "textbox", "aria-multiline": "true", "aria-label": "Text of the note" };
-  return new EditorView(place, { state: EditorState.create({ schema, plugins }), attributes });
+  return new EditorView(place, {
+    state: EditorState.create({ schema, plugins }),
+    attributes,
+    dispatchTransaction(this: EditorView, transaction) {
+      if (!this.isDestroyed) this.updateState(this.state.apply(transaction)); // y-prosemirror's may come behind the end
+    },
+  });
 }
 
 interface Person {
