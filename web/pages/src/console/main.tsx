@@ -1,4 +1,4 @@
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import { Api, ApiFault } from "../shared/api";
 import { mount, Page } from "../shared/page";
 import { SignIn } from "../shared/signin";
@@ -7,6 +7,7 @@ import { Console } from "./console";
 
 const place = new TokenPlace("console");
 const token = signal(place.token);
+const api = computed(() => new Api(token.value));
 
 function keep(next: string | null): void {
   place.token = next;
@@ -42,7 +43,7 @@ function Root() {
   );
   return (
     <Page title="console" tools={out}>
-      <Console api={new Api(held)} />
+      <Console key={held} api={api.value} onLeave={() => keep(null)} />
     </Page>
   );
 }

@@ -39,24 +39,39 @@ export class Api {
     return this.#ask<T>("DELETE", path);
   }
 
+  /** An answer that goes on, as bytes, until `signal`. */
+  async stream(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    const answer = await this.#send("GET", path, { headers, signal });
+    if (!answer.ok || answer.body === null) throw refused(answer.status, await answer.json().catch(() => null));
+    return answer.body;
+  }
+
   async #ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-    const bar = this.#barred();
-    if (bar !== null) throw new ApiFault(0, "unreachable", bar, true);
-    const headers: Record<string, string> = this.#token === null ? {} : { Authorization: `Bearer ${this.#token}` };
-    const request: RequestInit = { method, headers, cache: "no-store" };
+    const request: RequestInit = signal ? { signal } : {};
     if (body !== undefined) {
-      headers["Content-Type"] = "application/json";
+      request.headers = { "Content-Type": "application/json" };
       request.body = JSON.stringify(body);
     }
-    if (signal) request.signal = signal;
-    const answer = await fetch(path, request).catch((fault: unknown) => {
-      throw new ApiFault(0, "unreachable", `the node does not answer (${String(fault)})`, true);
-    });
+    const answer = await this.#send(method, path, request);
     const said: unknown = await answer.json().catch(() => null);
     if (answer.ok) return said as T;
-    const { detail, code, retryable } = (said ?? {}) as Refusal;
-    throw new ApiFault(answer.status, code ?? "http", detail ?? `HTTP ${answer.status}`, retryable ?? false);
+    throw refused(answer.status, said);
   }
+
+  #send(method: string, path: string, request: RequestInit): Promise<Response> {
+    const bar = this.#barred();
+    if (bar !== null) return Promise.reject(new ApiFault(0, "unreachable", bar, true));
+    const bearer = this.#token === null ? {} : { Authorization: `Bearer ${this.#token}` };
+    const headers = { ...bearer, ...(request.headers as Record<string, string> | undefined) };
+    return fetch(path, { ...request, method, headers, cache: "no-store" }).catch((fault: unknown) => {
+      throw new ApiFault(0, "unreachable", `the node does not answer (${String(fault)})`, true);
+    });
+  }
+}
+
+function refused(status: number, said: unknown): ApiFault {
+  const { detail, code, retryable } = (said ?? {}) as Refusal;
+  return new ApiFault(status, code ?? "http", detail ?? `HTTP ${status}`, retryable ?? false);
 }
 
 /** What went wrong, for people. */

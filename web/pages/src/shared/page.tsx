@@ -10,11 +10,17 @@ export function mount(root: JSX.Element): void {
   render(root, place);
 }
 
+/** To the content, and not to another address: that says what is open. */
+function skip(event: Event): void {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
+}
+
 /** The frame of every page: skip link, header, main part. tools: what stands at the right of the header. */
 export function Page({ title, tools, children }: { title: string; tools?: ComponentChildren; children: ComponentChildren }) {
   return (
     <>
-      <a class="skip" href="#main">
+      <a class="skip" href="#main" onClick={skip}>
         Skip to the content
       </a>
       <header class="bar">

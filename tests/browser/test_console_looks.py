@@ -1,0 +1,63 @@
+"""The console for everybody: no serious fault for axe in any view, in light, in dark and on a phone; nothing jumps."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.append import Appender
+from tests.browser.conftest import Stage
+from tests.browser.consoles import console, filled, long_task, opened, poison, shows
+from tests.contract.clients import calling, listening
+from tests.support.browser import PHONE, Tab
+
+
+async def _looked_at(tab: Tab, name: str) -> None:
+    await tab.shot(f"console-{name}")
+    assert await tab.faults() == []
+    assert await tab.value("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize(("look", "options"), [("light", {}), ("dark", {"colorScheme": "dark"}), ("phone", PHONE)])
+async def test_every_view_is_without_serious_faults(
+    stage: Stage, appender: Appender, look: str, options: dict[str, object]
+) -> None:
+    await filled(appender, 250)
+    await poison(appender)
+    async with calling(stage.there.url) as alice, listening(stage.here.url), listening(stage.there.url):
+        task = await long_task(alice)
+        tab = await console(stage, **options)
+        await tab.until("document.querySelector('.advice')?.innerText.includes('deadletters')")
+        await tab.until("document.querySelectorAll('.plot').length > 0")
+        await _looked_at(tab, f"{look}-overview")
+        await tab.value("scrollTo(0, 100000)")
+        await tab.shot(f"console-{look}-overview-end")
+        await opened(tab, "Tasks", "Tasks")
+        await shows(tab, task)
+        await _looked_at(tab, f"{look}-tasks")
+        await opened(tab, "Rooms", "Rooms")
+        await shows(tab, "system:room-00050")
+        await _looked_at(tab, f"{look}-rooms")
+        await tab.fill("searchbox", "Search rooms", "user:al")
+        await opened(tab, "user:alice", "user:alice")
+        await tab.click("button", "From the oldest")
+        await tab.until("document.querySelectorAll('[aria-label^=Replayed] li').length > 0")
+        await alice.emit(await alice.new_chat(), "message", {"content": "Said now"})
+        await tab.until("document.body?.innerText.includes('Said now')")
+        await _looked_at(tab, f"{look}-room")
+        await opened(tab, "Dead letters", "Dead letters")
+        await tab.click("button", "Inspect events of user:u")
+        await tab.until("document.querySelector('.payload')")
+        await _looked_at(tab, f"{look}-deadletters")
+        await tab.click("button", "Drop events of user:u")
+        await tab.see("dialog", "Drop events of user:u?")
+        await _looked_at(tab, f"{look}-confirm")
+        await tab.click("button", "Cancel")
+        await opened(tab, "Sessions", "Sessions")
+        await tab.fill("searchbox", "User id", "alice")
+        await tab.press("Enter")
+        await shows(tab, "Connected")
+        await _looked_at(tab, f"{look}-sessions")
+        await opened(tab, "Audit", "Audit")
+        await shows(tab, "Nothing was done yet")
+        await _looked_at(tab, f"{look}-audit")
+    assert tab.errors == []
