@@ -42,7 +42,7 @@ class Health:
         found = []
         if node.tail_age_s > TAIL_LAG_S:
             found.append(f"tail: nothing heard from the log for {node.tail_age_s:.1f} s")
-        if time.monotonic() - node.reported_at > REPORT_LAG_S:
+        if time.monotonic() - node.self_report.sent_at > REPORT_LAG_S:
             found.append("log: writes fail")
         try:
             found += await health_of(self._client)

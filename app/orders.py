@@ -53,7 +53,7 @@ class Orders:
         self.unfinished: list[Position] = []
         """Behind each of these an order is still being carried out: the node has not obeyed it yet."""
         self.finished: Callable[[], object] = lambda: None
-        """Called when one of them was."""
+        """Called when an order was carried out, or the last of one: whoever gave it waits to hear of it."""
         self.forget: Callable[[str], object] = lambda room: None
         """Called with a room that was closed."""
         self.taken_out: Callable[[Session, str, str], object] = lambda session, room, order: None
@@ -173,6 +173,7 @@ class Orders:
                 self._enter(session, order["room"], entry.position)
             elif order["do"] == "role":
                 self._begin_role(session, order["role"], entry.position.previous)
+        self.finished()
 
     def _begin_role(self, session: Session, role: str, before: Position) -> None:
         """before: up to where the node has obeyed, until this is done."""

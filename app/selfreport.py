@@ -1,7 +1,9 @@
-"""What a node reports of itself besides its position."""
+"""What a node reports of itself to the others: how far it has obeyed, and how it is."""
 
 from __future__ import annotations
 
+import logging
+import math
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,16 +12,22 @@ import psutil
 
 from app import __version__, metrics
 from registry.nodes import NodeFacts
+from streams.errors import LogUnavailable
 
 if TYPE_CHECKING:
     from app.node import Node
+
+log = logging.getLogger("roomlog.node")
 
 LOOK_S = 0.9
 """Counting again what all sessions wait for is worth it once a second; orders make a node report more often."""
 
 
 class SelfReport:
-    """Looks at the node and its process, at most once in LOOK_S."""
+    """Looks at the node and its process, at most once in LOOK_S.
+
+    sent_at: when the newest was sent, by the monotonic clock.
+    """
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -27,6 +35,21 @@ class SelfReport:
         self._started_ms = int(time.time() * 1000)
         self._looked_at = -LOOK_S
         self._last = NodeFacts()
+        self.sent_at = -math.inf
+
+    async def send(self) -> None:
+        """Report the node to the others. Raises LogUnavailable."""
+        node = self._node
+        obeyed = min([node.hub.position, *node.repair.begun_at, *node.orders.unfinished])
+        await node.nodes.report(node.name, obeyed, self.facts())
+        self.sent_at = time.monotonic()
+
+    async def try_to_send(self) -> None:
+        """The same, when there will be another."""
+        try:
+            await self.send()
+        except LogUnavailable as fault:
+            log.warning("this node could not report itself: %s", fault)
 
     def facts(self) -> NodeFacts:
         """The newest; what it costs nothing to tell is of this moment."""

@@ -31,8 +31,8 @@ async def quiet(node: LocalNode) -> None:
     async def nothing() -> None:
         return None
 
-    node.node.report = nothing  # type: ignore[method-assign]
-    node.node._disconnect_revoked = nothing  # type: ignore[method-assign]
+    node.node.self_report.send = nothing  # type: ignore[method-assign]
+    node.node.token_watch.disconnect_revoked = nothing  # type: ignore[method-assign]
     node.node.sessions.refresh = nothing  # type: ignore[method-assign]
     client = node.node.health._client
     await asyncio.gather(*(client.ping() for _ in range(32)))  # every connection of its pool is made, and greeted
