@@ -22,7 +22,7 @@ from app.http import EXCEPTION_HANDLERS
 from app.leaving import is_new_client, refuse, unkept
 from app.node import Node
 from app.pages import page_routes
-from app.routes.table import routes
+from app.routes.router import routes
 from app.settings import Settings, SettingsError, load_settings
 from app.sigterm import drained_before_stop
 from app.traced import TracedRequests

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import wraps
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from app import __version__
 from app.channel_payloads import (
     ChannelUpdate,
     MemberIds,
@@ -27,9 +23,7 @@ from app.channel_payloads import (
     WebhookMessage,
 )
 from app.completions.request import Completed, CompletionRequest
-from app.http import ApiError, Json, ack_of
 from app.payloads import (
-    BATCH_EVENTS,
     AccessGrants,
     ChatUpdate,
     DemoName,
@@ -73,10 +67,6 @@ from oversight.running import TaskPage
 from oversight.samples import History
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-NAME_LENGTH = 512
-"""Of a name in a path: a room of the longest kind and id has less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,107 +261,3 @@ OPERATIONS = (
     *CHANNELS,
     *OVERSIGHT,
 )
-
-
-def document() -> dict[str, Any]:
-    """The OpenAPI 3.1 document of these routes."""
-    schemas: dict[str, Any] = {}
-    paths: dict[str, Any] = {}
-    for operation in OPERATIONS:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _describe(operation, schemas)
-    bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "Roomlog", "version": __version__},
-        "paths": paths,
-        "components": {"schemas": schemas | {"Error": _ERROR}, "securitySchemes": {"bearer": bearer}},
-    }
-
-
-_ERROR = {
-    "type": "object",
-    "properties": {"detail": {"type": "string"}, "code": {"type": "string"}, "retryable": {"type": "boolean"}},
-    "required": ["detail", "code", "retryable"],
-}
-
-
-def _describe(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
-    names = [("path", name, True) for name in re.findall(r"\{(\w+)\}", operation.path)]
-    names += [("query", name, False) for name in operation.query]
-    names += [("header", name, False) for name in operation.headers]
-    string = {"type": "string"}
-    parameters = [{"in": place, "name": name, "required": must, "schema": string} for place, name, must in names]
-    refused = () if operation.open else ((401, "The token is missing or not valid"),)
-    malformed = () if operation.open else ((400, "Malformed"),)
-    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-    responses: dict[str, Any] = {"200": _done(operation, schemas)}
-    for status_code, meaning in (*malformed, *refused, *operation.answers):
-        responses[str(status_code)] = {"description": meaning, "content": error}
-    described: dict[str, Any] = {
-        "summary": (operation.endpoint.__doc__ or "").strip().splitlines()[0],
-        "parameters": parameters,
-        "responses": responses,
-        "security": [] if operation.open else [{"bearer": []}],
-    }
-    if operation.body is not None:
-        name = operation.body.__name__
-        schema = operation.body.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= schema.pop("$defs", {}) | {name: schema}
-        one: dict[str, Any] = {"$ref": f"#/components/schemas/{name}"}
-        many = {"type": "array", "items": one, "minItems": 1, "maxItems": BATCH_EVENTS}
-        content = {"application/json": {"schema": {"oneOf": [one, many]} if operation.several else one}}
-        described["requestBody"] = {"required": True, "content": content}
-    return described
-
-
-def _done(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
-    """What 200 means; the schemas of what it brings are added."""
-    if operation.answer is None:
-        return {"description": "Done"}
-    adapter = TypeAdapter(operation.answer)
-    schema = adapter.json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
-    name = operation.answer.__name__
-    schemas |= schema.pop("$defs", {}) | {name: schema}
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
-    return {"description": "Done", "content": content}
-
-
-async def openapi(_request: Request) -> Response:
-    return Json(document())
-
-
-def routes(prefix: str) -> list[Route]:
-    """The router's routes below a prefix, without it; those with no prefix are not below /api."""
-    if prefix:
-        return [_route(o, o.path.removeprefix(prefix)) for o in OPERATIONS if o.path.startswith(prefix + "/")]
-    own = [_route(o, o.path) for o in OPERATIONS if not o.path.startswith("/api/")]
-    return [*own, Route("/openapi.json", openapi, methods=["GET"])]
-
-
-def _route(operation: Operation, path: str) -> Route:
-    endpoint = _with_ack(operation.endpoint) if "ack" in operation.query else operation.endpoint
-    endpoint = _with_names(endpoint) if "{" in path else endpoint
-    return Route(path, endpoint, methods=[operation.method])
-
-
-def _with_names(endpoint: Endpoint) -> Endpoint:
-    """The endpoint, which is not reached with a name in the path that nothing can have."""
-
-    @wraps(endpoint)
-    async def checked(request: Request) -> Response:
-        if any(len(name) > NAME_LENGTH or not name.isprintable() for name in request.path_params.values()):
-            raise ApiError(404, "not_found", "there is nothing by this name")
-        return await endpoint(request)
-
-    return checked
-
-
-def _with_ack(endpoint: Endpoint) -> Endpoint:
-    """The endpoint, which is not reached with an `ack` that nobody knows: nothing is written then."""
-
-    @wraps(endpoint)
-    async def checked(request: Request) -> Response:
-        ack_of(request)
-        return await endpoint(request)
-
-    return checked

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import jsonschema
 
-from app.routes.table import OPERATIONS, document
+from app.routes.openapi import document
+from app.routes.table import OPERATIONS
 from tests.support.nodes import Fleet
 
 METHODS = {"get", "post", "put", "delete", "patch"}

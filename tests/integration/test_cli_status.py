@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import jsonschema
 import pytest
 
-from app.routes.table import document
+from app.routes.openapi import document
 from streams.append import Appender, NewEntry
 from tests.support.nodes import Fleet, LocalNode, eventually
 from tests.support.shell import Shell

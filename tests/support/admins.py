@@ -8,7 +8,8 @@ from typing import Any
 
 import jsonschema
 
-from app.routes.table import OVERSIGHT, Operation, document
+from app.routes.openapi import document
+from app.routes.table import OVERSIGHT, Operation
 from tests.support.nodes import Api
 
 _SCHEMAS = document()["components"]["schemas"]
