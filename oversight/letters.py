@@ -28,9 +28,10 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class OpenLetter(Letter):
-    """data: the payload; as text when it is not JSON."""
+    """data: the payload; as text when it is not JSON; None where it is withheld."""
 
     data: Any
+    withheld: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +101,6 @@ def _opened(letter: DeadLetter) -> OpenLetter:
     except orjson.JSONDecodeError:
         data = letter.data.decode("utf-8", "replace")
     seen = _letter(letter)
-    return OpenLetter(seen.id, seen.room, seen.position, seen.event, seen.error, seen.parked_ms, seen.bytes, data)
+    return OpenLetter(
+        seen.id, seen.room, seen.position, seen.event, seen.error, seen.parked_ms, seen.bytes, data, withheld=False
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,11 +23,13 @@ async def listed(request: Request) -> Response:
 
 
 async def read(request: Request) -> Response:
-    """One dead letter with its payload."""
-    node, _identity = await admin(request)
+    """One dead letter with its payload, unless that is personal."""
+    node, identity = await admin(request)
     letter = await node.desk.letters.open(request.path_params["letter_id"])
     if letter is None:
         raise _gone()
+    if not await node.access.may_list(identity, letter.room):
+        letter = replace(letter, data=None, withheld=True)
     return Json(letter)
 
 

@@ -42,8 +42,8 @@ async def stop(request: Request) -> Response:
     task = await node.tasks.find(task_id)
     known = task is not None and await _may_stop(node, identity, task)
     outcome = await node.tasks.stop_task(task_id) if known else "over"  # nor is it told that somebody else has it
-    if task is not None and identity.role == "admin" and task.user_id != identity.user_id:
-        await node.desk.audit.note(identity.user_id, "task.stop", task_id, "done" if outcome == "stopped" else outcome)
+    if task is not None and task.user_id != identity.user_id:
+        await _note(node, identity, task_id, outcome)
     message = f"task {task_id[:100]} {MEANING[outcome]}"
     return Json({"status": outcome == "stopped", "outcome": outcome, "message": message})
 
@@ -55,13 +55,22 @@ async def stop_of_chat(request: Request) -> Response:
     item = await _item(node, identity, chat_id)
     if item is None:
         raise _no_chat(chat_id)
+    foreign = await node.owners.of(chat_id) not in (None, identity.user_id)
     outcomes = await node.tasks.stop_tasks_of_item(item)
+    for task_id, outcome in outcomes.items() if foreign else ():
+        await _note(node, identity, task_id, outcome)
     left = await node.tasks.list_task_ids_by_item_id(item)
     unreachable = list(outcomes.values()).count("unreachable")
     message = f"{len(outcomes)} tasks stopped" + (f"; {len(left)} still run: ask again" if left else "")
     message = f"{unreachable} tasks {MEANING['unreachable']}" if unreachable else message
     status = not unreachable and not left
     return Json({"status": status, "task_ids": list(outcomes), "outcomes": outcomes, "message": message})
+
+
+async def _note(node: Node, identity: Identity, task_id: str, outcome: Outcome) -> None:
+    """What an admin stops of somebody else is in the audit."""
+    if identity.role == "admin":
+        await node.desk.audit.note(identity.user_id, "task.stop", task_id, "done" if outcome == "stopped" else outcome)
 
 
 async def _may_stop(node: Node, identity: Identity, task: TaskRecord) -> bool:

@@ -135,6 +135,8 @@ async def test_tasks_of_all_nodes_are_listed_and_stopped_by_an_admin(fleet: Flee
         assert await actions(admin) == [("root", "task.stop", tasks[0], "done")]
         assert (await message_of(api, chat, "m0")) is not None
         assert [task["task_id"] for task in (await admin.get("tasks"))["tasks"]] == tasks[1:]
+        assert (await admin.client.post(f"/api/tasks/chat/{chat}/stop")).json()["task_ids"] == tasks[1:]
+        assert (await actions(admin))[1:] == [("root", "task.stop", tasks[1], "done")]
 
 
 async def test_any_room_is_read_by_admins_and_what_is_gone_is_said(fleet: Fleet) -> None:
@@ -181,7 +183,21 @@ async def test_what_is_personal_is_withheld_from_admins_listed_and_followed(flee
         page = await admin.get(f"rooms/{room}/events")
         assert page["events"]
         assert all(event["withheld"] and event["data"] is None for event in page["events"])
+        letter = await admin.get(f"deadletters/{await parked(one, room, b'{}')}")
+        assert (letter["withheld"], letter["data"]) == (True, None)
         assert "secret" not in json.dumps([told, page])
+        await alice.aclose()
+
+
+async def test_what_was_personal_stays_withheld_when_the_channel_is_deleted(fleet: Fleet) -> None:
+    async with two(fleet) as (one, other), overseeing(other.url) as admin:
+        alice = ChannelApi(one.url, "alice")
+        group = (await alice.send("POST", "/create", {"name": "us", "type": "group", "user_ids": ["bob"]}))["id"]
+        await alice.say(group, "a secret")
+        await alice.send("DELETE", f"/{group}/delete")
+        page = await admin.get(f"rooms/channel:{group}/events")
+        assert page["events"]
+        assert "secret" not in json.dumps(page)
         await alice.aclose()
 
 
