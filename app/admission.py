@@ -12,7 +12,8 @@ from app.access import Access
 from app.auth import Identity
 from app.presence import Attendance
 from app.session import Session
-from app.sessions import KEPT_REPLAYS, NodeSessions
+from app.session_rooms import KEPT_REPLAYS, SessionRooms
+from app.sessions import NodeSessions
 from registry.moves import Moves
 from registry.sessions import SessionRecord
 from registry.sessions import Sessions as Records
@@ -44,6 +45,7 @@ class Admissions:
     def __init__(
         self,
         sessions: NodeSessions,
+        rooms: SessionRooms,
         records: Records,
         moves: Moves,
         attendance: Attendance,
@@ -51,6 +53,7 @@ class Admissions:
         access: Access,
     ) -> None:
         self._sessions = sessions
+        self._rooms = rooms
         self._records = records
         self._moves = moves
         self._attendance = attendance
@@ -80,7 +83,7 @@ class Admissions:
         """Let other nodes know of a session."""
         try:
             await self._attendance.entered(session)
-            await self._sessions.view(session, list(session.feed.rooms))
+            await self._rooms.view(session, list(session.feed.rooms))
         except BaseException:
             self._sessions.forget(session)
             raise

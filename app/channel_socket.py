@@ -12,7 +12,7 @@ from app.drafts import EVENT
 from app.memberships import Memberships
 from app.payloads import parse
 from app.session import Session
-from app.sessions import NodeSessions, Refused
+from app.session_rooms import Refused, SessionRooms
 from archive.channel import CHANNEL_ROOM
 from streams.bus import Bus, Signal
 
@@ -20,10 +20,10 @@ from streams.bus import Bus, Signal
 class ChannelSocket:
     """The handlers of `events:channel` and `join-channels`; errors are answered by whoever calls them."""
 
-    def __init__(self, channels: Channels, memberships: Memberships, sessions: NodeSessions, bus: Bus) -> None:
+    def __init__(self, channels: Channels, memberships: Memberships, rooms: SessionRooms, bus: Bus) -> None:
         self._channels = channels
         self._memberships = memberships
-        self._sessions = sessions
+        self._rooms = rooms
         self._bus = bus
 
     async def join_all(self, session: Session) -> None:
@@ -32,7 +32,7 @@ class ChannelSocket:
             room = CHANNEL_ROOM + mine.stored.channel.id
             try:
                 if room not in session.feed.rooms:
-                    await self._sessions.join(session, room)
+                    await self._rooms.join(session, room)
             except Refused:
                 continue  # the user was removed since the list was read
 

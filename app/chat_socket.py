@@ -10,15 +10,15 @@ from app.access import Access
 from app.chat_writes import ChatWrites
 from app.payloads import BadPayload, ChatEvent, parse, parse_position
 from app.session import Session
-from app.sessions import NodeSessions, Refused
+from app.session_rooms import Refused, SessionRooms
 from streams.bus import Bus, Signal
 
 
 class ChatSocket:
     """The handler's refusals are raised as BadPayload, Refused, TooManyRooms; else as reading and appending do."""
 
-    def __init__(self, sessions: NodeSessions, access: Access, chats: ChatWrites, bus: Bus) -> None:
-        self._sessions = sessions
+    def __init__(self, rooms: SessionRooms, access: Access, chats: ChatWrites, bus: Bus) -> None:
+        self._rooms = rooms
         self._access = access
         self._chats = chats
         self._bus = bus
@@ -29,13 +29,13 @@ class ChatSocket:
         room = f"chat:{event.chat_id}"
         match event.data.type:
             case "join":
-                await self._sessions.join(session, room, parse_position(event.after))
+                await self._rooms.join(session, room, parse_position(event.after))
             case "typing":
                 await self._typing(session, event, room)
             case "last_read_at":
                 await self._read(session, event.chat_id, room)
             case "leave":
-                await self._sessions.leave(session, room)
+                await self._rooms.leave(session, room)
         return True
 
     async def _read(self, session: Session, chat_id: str, room: str) -> None:

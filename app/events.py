@@ -19,7 +19,8 @@ from app.gate import Gate
 from app.payloads import BadPayload, InUse, JoinNote, UserJoin, parse
 from app.server import Server
 from app.session import Session
-from app.sessions import NodeSessions, Refused, TooManyRooms
+from app.session_rooms import Refused, SessionRooms, TooManyRooms
+from app.sessions import NodeSessions
 from app.users import Users
 from archive.errors import ArchiveError
 from registry.usage import Usage
@@ -37,6 +38,7 @@ class Events:
         self,
         gate: Gate,
         sessions: NodeSessions,
+        rooms: SessionRooms,
         users: Users,
         usage: Usage,
         channels: ChannelSocket,
@@ -46,6 +48,7 @@ class Events:
     ) -> None:
         self._gate = gate
         self._sessions = sessions
+        self._rooms = rooms
         self._users = users
         self._usage = usage
         self._channels = channels
@@ -122,7 +125,7 @@ class Events:
         """`join-note {note_id, auth:{token}}`: into the room of a note that the user may read."""
         note_id = parse(JoinNote, payload).note_id
         await self.user_join(session, payload)
-        await self._sessions.join(session, f"note:{note_id}")
+        await self._rooms.join(session, f"note:{note_id}")
         return True
 
     async def usage(self, session: Session, payload: Any) -> None:

@@ -9,6 +9,7 @@ from app.auth import BadToken, Identity, Tokens
 from app.payloads import UserJoin, parse
 from app.roles import Roles
 from app.session import Session
+from app.session_rooms import SessionRooms
 from app.sessions import NodeSessions
 from app.users import Users
 from registry.standing import Standings
@@ -24,6 +25,7 @@ class Gate:
         roles: Roles,
         users: Users,
         sessions: NodeSessions,
+        rooms: SessionRooms,
         admissions: Admissions,
     ) -> None:
         self._tokens = tokens
@@ -31,6 +33,7 @@ class Gate:
         self._roles = roles
         self._users = users
         self._sessions = sessions
+        self._rooms = rooms
         self._admissions = admissions
 
     async def identify(self, token: object) -> Identity:
@@ -71,7 +74,7 @@ class Gate:
         try:
             now = await self._roles.applied(identity)
             if now.role != identity.role:
-                await self._sessions.change_role(session, now.role)
+                await self._rooms.change_role(session, now.role)
         except BaseException:
             self._sessions.forget(session)
             raise

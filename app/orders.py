@@ -13,6 +13,7 @@ import orjson
 
 from app.follow import Followers
 from app.session import Session
+from app.session_rooms import SessionRooms
 from app.sessions import NodeSessions
 from app.tasks import Tasks
 from registry.moves import Moves, one_session, sessions_of
@@ -48,6 +49,7 @@ class Orders:
         self._disconnect = disconnect
         self._spawn = spawn
         self.sessions: NodeSessions | None = None
+        self.rooms: SessionRooms | None = None
         self.tasks: Tasks | None = None
         self.followers = Followers()
         self.unfinished: list[Position] = []
@@ -181,9 +183,9 @@ class Orders:
         self._spawn(self._change_role(session, role, before))
 
     async def _change_role(self, session: Session, role: str, before: Position) -> None:
-        assert self.sessions is not None
+        assert self.rooms is not None
         try:
-            for room in await self.sessions.change_role(session, role):
+            for room in await self.rooms.change_role(session, role):
                 self.taken_out(session, room, "leave")
         finally:
             self.unfinished.remove(before)
@@ -202,17 +204,19 @@ class Orders:
 
     def _leave(self, session: Session, room: str, order: str) -> None:
         assert self.sessions is not None
+        assert self.rooms is not None
         session.note_order(room)
         if self.sessions.hub.leave(session.feed, room):
             self.taken_out(session, room, order)
-        self._spawn(_logged(self.sessions.left(session, room)))
+        self._spawn(_logged(self.rooms.left(session, room)))
 
     def _enter(self, session: Session, room: str, position: Position) -> None:
         assert self.sessions is not None
+        assert self.rooms is not None
         session.note_order(room)
         if room not in session.feed.rooms:
             self.sessions.hub.enter(session.feed, room, position)
-        self._spawn(_logged(self.sessions.note(session, room, position)))
+        self._spawn(_logged(self.rooms.note(session, room, position)))
 
 
 def _entry(order: dict[str, Any]) -> NewEntry:

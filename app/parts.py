@@ -40,6 +40,7 @@ from app.producer import Producer
 from app.roles import Roles
 from app.server import Server
 from app.session import Session
+from app.session_rooms import SessionRooms
 from app.sessions import Limits, NodeSessions
 from app.settings import Settings
 from app.sharing import Sharing
@@ -72,25 +73,30 @@ class Parts(Stores):
         self.orders.forget = lambda room: self.owners.forget(room.partition(":")[2])
         kept = Kept(settings.history_bytes, settings.history_s)
         self.hub = Hub(self.reader, CONTROL_ROOM, self.orders.obey, kept)
-        limits = Limits(settings.session_rooms, settings.marks, settings.ydoc_binary)
+        limits = Limits(settings.marks, settings.ydoc_binary)
         self.sessions = self.orders.sessions = NodeSessions(
-            self.name,
-            self.hub,
+            self.name, self.hub, self.records, self.members, self.attendance, limits, self.spawn
+        )
+        self.session_rooms = self.orders.rooms = SessionRooms(
+            self.sessions,
             self.records,
             self.members,
             self.attendance,
             self.reader,
             self.access,
-            limits,
-            self.spawn,
+            settings.session_rooms,
         )
         self.bus = Bus(link, client, self._signalled, metrics.SIGNALS_SKIPPED.inc)
         self.emitter = Emitter(self.appender, self.bus)
 
         self.roles = Roles(KnownRoles(keys, client), archive, self.orders)
-        admissions = Admissions(self.sessions, self.records, self.moves, self.attendance, self.reader, self.access)
+        admissions = Admissions(
+            self.sessions, self.session_rooms, self.records, self.moves, self.attendance, self.reader, self.access
+        )
         self.tokens = Tokens(secret)
-        self.gate = Gate(self.tokens, Standings(keys, client), self.roles, self.users, self.sessions, admissions)
+        self.gate = Gate(
+            self.tokens, Standings(keys, client), self.roles, self.users, self.sessions, self.session_rooms, admissions
+        )
 
         self.tasks = self.orders.tasks = Tasks(
             self.name,
@@ -136,7 +142,7 @@ class Parts(Stores):
         updates = Updates(limits, access, snapshots, self.emitter)
         joins = Joins(
             limits,
-            self.sessions,
+            self.session_rooms,
             access,
             snapshots,
             self.contents,
@@ -148,6 +154,7 @@ class Parts(Stores):
         return DocumentSocket(
             limits,
             self.sessions,
+            self.session_rooms,
             access,
             joins,
             updates,
@@ -159,10 +166,20 @@ class Parts(Stores):
         )
 
     def _events(self) -> Events:
-        on_channels = ChannelSocket(self.channels, self.memberships, self.sessions, self.bus)
-        on_chats = ChatSocket(self.sessions, self.access, self.chat_writes, self.bus)
+        on_channels = ChannelSocket(self.channels, self.memberships, self.session_rooms, self.bus)
+        on_chats = ChatSocket(self.session_rooms, self.access, self.chat_writes, self.bus)
         lines = DirectLines(self.appender)
-        return Events(self.gate, self.sessions, self.users, self.usage, on_channels, on_chats, lines, self.documents)
+        return Events(
+            self.gate,
+            self.sessions,
+            self.session_rooms,
+            self.users,
+            self.usage,
+            on_channels,
+            on_chats,
+            lines,
+            self.documents,
+        )
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run work in the node's task group; a fault in it stops the node visibly."""

@@ -21,7 +21,7 @@ from app.documents.sync import Asked, Has, Mode, answer
 from app.packets import PLACEHOLDER
 from app.payloads import BadPayload, parse_position
 from app.session import Session
-from app.sessions import NodeSessions, Refused
+from app.session_rooms import Refused, SessionRooms
 from archive.yjs.errors import Malformed, OverLimit, Unmergeable
 from archive.yjs.limits import Limits
 from archive.yjs.merging import tree_merge
@@ -48,7 +48,7 @@ class Joins:
     def __init__(
         self,
         limits: DocumentLimits,
-        sessions: NodeSessions,
+        rooms: SessionRooms,
         access: DocumentAccess,
         snapshots: Snapshots,
         contents: Contents,
@@ -58,7 +58,7 @@ class Joins:
         binary: bool,
     ) -> None:
         self._limits = limits
-        self._sessions = sessions
+        self._rooms = rooms
         self._access = access
         self._snapshots = snapshots
         self._contents = contents
@@ -113,7 +113,7 @@ class Joins:
             raise Refused(f"there is no document note:{note_id[:100]} for you")
         if join.v == 2 and room not in rooms:
             session.rejoined |= {room}  # it says what it has when it is back, and is sent the rest as one update
-        await self._sessions.join(session, room)
+        await self._rooms.join(session, room)
         opened = await self._snapshots.opened(note_id)
         editing = Editing(note_id, 2 if join.v == 2 else 1, opened.epoch, granted)
         if before := desk.open.get(room):

@@ -24,7 +24,8 @@ from app.documents.updates import UPDATE, AlreadySeeded, Updates
 from app.packets import PLACEHOLDER
 from app.payloads import BadPayload, parse
 from app.session import Session
-from app.sessions import NodeSessions, Refused, TooManyRooms
+from app.session_rooms import Refused, SessionRooms, TooManyRooms
+from app.sessions import NodeSessions
 from app.unfolded import ChatBusy
 from archive.errors import ArchiveError
 from archive.yjs.vector import Vector
@@ -53,6 +54,7 @@ class DocumentSocket:
         self,
         limits: DocumentLimits,
         sessions: NodeSessions,
+        rooms: SessionRooms,
         access: DocumentAccess,
         joins: Joins,
         updates: Updates,
@@ -64,6 +66,7 @@ class DocumentSocket:
     ) -> None:
         self._limits = limits
         self._sessions = sessions
+        self._rooms = rooms
         self._access = access
         self._joins = joins
         self._updates = updates
@@ -125,7 +128,7 @@ class DocumentSocket:
         self._desk(session).open.pop(room, None)
         self._desk(session).awaited.discard(room)
         if room in session.feed.rooms:
-            await self._sessions.leave(session, room)
+            await self._rooms.leave(session, room)
 
     async def update(self, session: Session, payload: Any) -> Any:
         """`ydoc:document:update`: an update, a rendering of the note, or both -> `{position}`.
@@ -226,7 +229,7 @@ class DocumentSocket:
         session.send("error", orjson.dumps({"message": words}))
         _close(session, editing.room, "epoch")
         try:
-            await self._sessions.leave(session, editing.room)
+            await self._rooms.leave(session, editing.room)
         except LogUnavailable:
             self._sessions.cut_off(session)  # its record still has the room; what it sends is refused by its epoch
 

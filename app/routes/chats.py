@@ -55,7 +55,7 @@ async def read(request: Request) -> Response:
     chat_id = request.path_params["chat_id"]
     if not await node.access.may_read_chat(identity, chat_id):
         raise unknown_chat(chat_id)
-    await node.sessions.expect(identity, f"chat:{chat_id}")
+    await node.session_rooms.expect(identity, f"chat:{chat_id}")
     wire = await node.chats.wire(chat_id)
     if wire is None:
         raise unknown_chat(chat_id)

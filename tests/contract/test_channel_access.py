@@ -220,7 +220,7 @@ async def test_a_member_who_is_removed_while_its_session_comes_in_is_out(fleet: 
     async with scene(fleet, "bob") as it, listening(it.two, "bob") as ear:
         node = it.two.node
         (session,) = node.sessions.by_user["bob"]
-        await node.sessions.leave(session, f"channel:{it.channel}")
+        await node.session_rooms.leave(session, f"channel:{it.channel}")
         real, checks = node.access.may_read, 0
 
         async def slow(identity: Any, room: str) -> bool:

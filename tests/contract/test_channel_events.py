@@ -178,7 +178,7 @@ async def test_last_read_at_counts_what_is_unread(fleet: Fleet) -> None:
 async def test_join_channels_joins_what_the_session_is_not_in_yet(fleet: Fleet) -> None:
     async with scene(fleet) as it:
         session = next(s for s in it.two.node.sessions.by_sid.values() if s.user_id == "bob")
-        await it.two.node.sessions.leave(session, f"channel:{it.channel}")
+        await it.two.node.session_rooms.leave(session, f"channel:{it.channel}")
         await it.ear.client.call("join-channels", {"auth": {}})
         await it.alice.say(it.channel, "hello")
         await it.ear.hears("message")
