@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from archive.yjs import NOTHING
-from streams.documents import FIRST_EPOCH, Content
+from streams.document_change import FIRST_EPOCH
+from streams.documents import Content
 from streams.entry import Position
 
 NO_VECTOR = b"\0"

@@ -16,7 +16,8 @@ from typing import Any
 from redis import exceptions as redis_errors
 
 from streams.batch import Head
-from streams.documents import HASH_TTL_S, FoldDue, refusal
+from streams.document_change import refusal
+from streams.documents import HASH_TTL_S, FoldDue
 from streams.entry import Position
 from streams.errors import EntryTooLarge, Fenced, KeyReused, LogError, LogUnavailable, RoomFull
 from streams.line import Line

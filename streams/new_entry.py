@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
 
-from streams.documents import DocumentChange
+from streams.document_change import DocumentChange
 
 
 @dataclass(frozen=True, slots=True)

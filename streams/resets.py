@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from streams.append import NewEntry
-from streams.documents import DocumentChange, Reset, new_epoch
+from streams.document_change import DocumentChange, Reset, new_epoch
 from streams.keys import document_of
 
 RESET_EVENT = "ydoc:document:epoch"

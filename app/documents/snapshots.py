@@ -16,7 +16,8 @@ from archive.yjs.limits import OURS
 from archive.yjs.merging import NOTHING, diff
 from archive.yjs.reader import Span, read
 from archive.yjs.vector import Vector, decode_vector, vector_of
-from streams.documents import FIRST_EPOCH, DocumentLog, Opened, Opening
+from streams.document_change import FIRST_EPOCH
+from streams.documents import DocumentLog, Opened, Opening
 from streams.entry import Entry, Position
 from streams.replay import Gap, Reader
 

@@ -22,7 +22,7 @@ from archive.yjs.merging import diff
 from archive.yjs.reader import Span, Update, read
 from archive.yjs.vector import Vector, nothing_new
 from streams.append import NewEntry
-from streams.documents import DocumentChange
+from streams.document_change import DocumentChange
 from streams.entry import Position
 from streams.errors import (
     DocumentFull,

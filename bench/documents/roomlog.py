@@ -24,7 +24,7 @@ from bench.targets.base import Place
 from bench.targets.roomlog import Roomlog, token
 from cli.demo.editors import UPDATE, CurrentEditor, StockEditor
 from streams.append import Appender, NewEntry
-from streams.documents import FIRST_EPOCH, DocumentChange
+from streams.document_change import FIRST_EPOCH, DocumentChange
 from streams.entry import Position
 from streams.keys import Keys
 from streams.link import Link

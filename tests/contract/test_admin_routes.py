@@ -12,7 +12,8 @@ import pytest
 from app.routes.table import OVERSIGHT
 from streams.append import NewEntry
 from streams.deadletters import DeadLetters
-from streams.documents import DocumentChange, DocumentLog, Opening
+from streams.document_change import DocumentChange
+from streams.documents import DocumentLog, Opening
 from streams.entry import Entry, Position
 from tests.contract.clients import listening
 from tests.contract.test_chats import two

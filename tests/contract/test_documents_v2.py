@@ -11,7 +11,7 @@ from pycrdt import Doc, Text
 
 from archive.yjs import decode_vector
 from streams.append import NewEntry
-from streams.documents import DocumentChange, Reset
+from streams.document_change import DocumentChange, Reset
 from streams.entry import Position
 from tests.contract.test_chats import calling, two
 from tests.contract.test_notes import made

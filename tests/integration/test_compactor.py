@@ -17,7 +17,8 @@ from archive.patches import Changes
 from archive.room_fold import RoomFold
 from archive.yjs import decode_vector
 from streams.append import Appender, NewEntry
-from streams.documents import FIRST_EPOCH, LONGEST_WAIT_MS, Content, DocumentLog, FoldDue, Opening
+from streams.document_change import FIRST_EPOCH
+from streams.documents import LONGEST_WAIT_MS, Content, DocumentLog, FoldDue, Opening
 from streams.entry import Position
 from streams.errors import DocumentUnknown
 from streams.keys import document_of

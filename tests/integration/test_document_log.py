@@ -11,19 +11,8 @@ from typing import Any
 import pytest
 
 from streams.append import Appended, Appender, NewEntry, Once
-from streams.documents import (
-    FIRST_EPOCH,
-    LONGEST_WAIT_MS,
-    Claim,
-    Content,
-    DocumentChange,
-    DocumentLog,
-    FoldDue,
-    Opening,
-    Progress,
-    Reset,
-    new_epoch,
-)
+from streams.document_change import FIRST_EPOCH, DocumentChange, Reset, new_epoch
+from streams.documents import LONGEST_WAIT_MS, Claim, Content, DocumentLog, FoldDue, Opening, Progress
 from streams.ending import end
 from streams.entry import Entry, Position
 from streams.errors import DocumentFull, DocumentGap, DocumentUnknown, OtherEpoch, RoomFull, Seeded

@@ -16,7 +16,8 @@ from archive.yjs import read, vector_of
 from cli.documents import app
 from cli.errors import CommandError
 from streams.append import Appender
-from streams.documents import FIRST_EPOCH, DocumentLog, Opening
+from streams.document_change import FIRST_EPOCH
+from streams.documents import DocumentLog, Opening
 from streams.entry import Position
 from streams.errors import OtherEpoch
 from streams.link import Link

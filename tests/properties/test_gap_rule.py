@@ -13,7 +13,8 @@ from pycrdt import Doc
 
 from archive.yjs import Vector, decode_vector, read
 from streams.append import Appender
-from streams.documents import FIRST_EPOCH, DocumentLog, Opening
+from streams.document_change import FIRST_EPOCH
+from streams.documents import DocumentLog, Opening
 from streams.errors import DocumentGap
 from streams.keys import Keys
 from streams.link import Link

@@ -10,7 +10,7 @@ from pycrdt import Doc, Text
 from archive.yjs import read
 from archive.yjs.cursor import write_uint
 from streams.append import NewEntry
-from streams.documents import FIRST_EPOCH, DocumentChange
+from streams.document_change import FIRST_EPOCH, DocumentChange
 
 ROOM = "doc_note:n"
 DOCUMENT = "note:n"
