@@ -41,7 +41,7 @@ class Front:
         try:
             await self._forward(reader, writer)
         except (OSError, asyncio.CancelledError):
-            pass  # a link that ends is what this is for; `_serving` waits for a task that it cancels
+            pass  # a link that ends is what this is for; `serving` waits for a task that it cancels
         finally:
             self._tasks.discard(task)
             writer.transport.abort()
