@@ -62,7 +62,7 @@ class Producer:
 
         async def emit(event: Mapping[str, Any]) -> str | None:
             appended = await self._emitter.emit(target, event["type"], event.get("data"))
-            return str(appended.position) if appended is not None else None
+            return appended.place if appended is not None else None
 
         return emit
 
@@ -86,7 +86,7 @@ class Producer:
         appended = await asyncio.gather(
             *(self._emitter.append(NewEntry(f"user:{user_id}", event, body)) for user_id in users)
         )
-        return {user_id: str(one.position) for user_id, one in zip(users, appended, strict=True)}
+        return {user_id: one.place for user_id, one in zip(users, appended, strict=True)}
 
     async def enter_room_for_users(self, room: str, user_ids: Iterable[str]) -> None:
         """Put all sessions of the users into a room, on every node, before it returns.

@@ -11,7 +11,7 @@ import asyncio
 import secrets
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from redis import exceptions as redis_errors
 
@@ -25,6 +25,7 @@ from streams.link import Link, open_epoch, retrying
 from streams.new_entry import FENCE_TTL_S, Copy, Fence, NewEntry, Once, Step
 from streams.pace import Gathering
 from streams.scripts import digest, source
+from streams.words import command
 
 __all__ = ["Appended", "Appender", "Copy", "Fence", "NewEntry", "Once", "Step"]
 
@@ -41,12 +42,17 @@ TIMEOUT_S = 2.0
 """Of one try to send a batch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """position: where the entry is in the log. repeated: an idempotency key named an entry that was there before."""
+class Appended(NamedTuple):
+    """place: where the entry is in the log, as the log writes it. repeated: an idempotency key named an entry that was
+    there before."""
 
-    position: Position
+    place: str
     repeated: bool = False
+
+    @property
+    def position(self) -> Position:
+        """The place, to compare: read when it is asked for, as most callers only hand it on."""
+        return Position.parse(self.place)
 
 
 @dataclass(slots=True)
@@ -104,6 +110,8 @@ class Appender:
         cancelled caller's entry may still be appended. Calls of one task that follow each other, and calls made in one
         turn of the loop, are appended in that order.
         """
+        if entry.change and (entry.fence or not entry.binary):
+            raise ValueError("a change has an attachment and no fence")
         size = entry.size_bytes
         if size > self._entry_bytes:
             raise EntryTooLarge(f"an entry of {size} bytes is above the limit of {self._entry_bytes}")
@@ -159,9 +167,9 @@ class Appender:
 
     async def _send(self, batch: list[_Waiting]) -> None:
         self._sequence += 1
-        keys, args = self._head.encode(self._sequence, [waiting.entry for waiting in batch])
+        words = self._head.encode(self._sequence, [waiting.entry for waiting in batch])
         try:
-            results = await retrying(lambda: self._attempt(keys, args), self._deadline_s)
+            results = await retrying(lambda: self._attempt(words), self._deadline_s)
         except LogError as fault:
             for waiting in batch:
                 _refuse(waiting, fault)
@@ -172,8 +180,17 @@ class Appender:
             for waiting in batch:
                 _refuse(waiting, LogUnavailable("this process is closing"))
             raise
+        newest = ""
         for waiting, result in zip(batch, results, strict=True):
-            self._answer(waiting, result)
+            said = result.decode()
+            if said[0].isdigit():
+                newest = said
+                if not waiting.answer.done():
+                    waiting.answer.set_result(Appended(said))
+            elif not waiting.answer.done():
+                self._tell(waiting, said)
+        if newest:
+            self._link.saw(Position.parse(newest))
 
     def _refuse_overdue(self, fault: LogUnavailable) -> None:
         """Refuse what waited behind a batch that failed, for as long as it was tried: batches do not add up."""
@@ -183,38 +200,36 @@ class Appender:
             self._waiting_bytes -= waiting.size
             _refuse(waiting, fault)
 
-    async def _attempt(self, keys: list[str], args: list[Any]) -> list[str]:
+    async def _attempt(self, words: list[bytes]) -> list[bytes]:
         try:
-            results = await self._run(keys, args)
+            return await self._run(words)
         except redis_errors.ResponseError as fault:
             if not str(fault).startswith("NOEPOCH"):
                 raise
             await open_epoch(self._client, self._link)
-            results = await self._run(keys, args)
-        return [result.decode() for result in results]
+            return await self._run(words)
 
-    async def _run(self, keys: list[str], args: list[Any]) -> list[bytes]:
+    async def _run(self, words: list[bytes]) -> list[bytes]:
         try:
-            return list(await self._line.call(("EVALSHA", digest("append"), len(keys), *keys, *args), TIMEOUT_S))
+            return list(await self._line.call(command(("EVALSHA", digest("append")), words), TIMEOUT_S))
         except redis_errors.NoScriptError:
-            return list(await self._line.call(("EVAL", source("append"), len(keys), *keys, *args), TIMEOUT_S))
+            return list(await self._line.call(command(("EVAL", source("append")), words), TIMEOUT_S))
 
-    def _answer(self, waiting: _Waiting, result: str) -> None:
-        if waiting.answer.done():
-            return
-        change = waiting.entry.change
-        if result == "full":
-            waiting.answer.set_exception(RoomFull(waiting.entry.room, self._room_cap))
-        elif result == "fenced":
-            waiting.answer.set_exception(Fenced("this run of the message is over: a newer one began, or it was closed"))
-        elif result == "reused":
-            waiting.answer.set_exception(KeyReused("the idempotency key was used for another payload"))
-        elif change and (refused := refusal(waiting.entry.room, result, change.cap_bytes)):
-            waiting.answer.set_exception(refused)
+    def _tell(self, waiting: _Waiting, said: str) -> None:
+        """Answers with what is not the position of a new entry."""
+        entry, answer = waiting.entry, waiting.answer
+        if said.startswith("="):
+            answer.set_result(Appended(said[1:], repeated=True))
+            self._link.saw(Position.parse(said[1:]))
+        elif said == "full":
+            answer.set_exception(RoomFull(entry.room, self._room_cap))
+        elif said == "fenced":
+            answer.set_exception(Fenced("this run of the message is over: a newer one began, or it was closed"))
+        elif said == "reused":
+            answer.set_exception(KeyReused("the idempotency key was used for another payload"))
         else:
-            position = Position.parse(result.removeprefix("="))
-            self._link.saw(position)
-            waiting.answer.set_result(Appended(position, repeated=result.startswith("=")))
+            cap_bytes = entry.change.cap_bytes if entry.change else 0
+            answer.set_exception(refusal(entry.room, said, cap_bytes) or AssertionError(f"append.lua said {said}"))
 
 
 def _refuse(waiting: _Waiting, fault: Exception) -> None:

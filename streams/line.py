@@ -33,8 +33,9 @@ class Line:
         self._client = client
         self._end: _End | None = None
 
-    async def call(self, words: Words, timeout_s: float) -> Any:
-        """The reply to a command. Raises redis' errors; ConnectionError also when nothing came within the timeout.
+    async def call(self, words: Words | bytes, timeout_s: float) -> Any:
+        """The reply to a command, of words or packed. Raises redis' errors; ConnectionError also when nothing came in
+        time.
 
         After a fault of the connection, or a cancellation, it is not known whether the command was carried out.
         """
@@ -77,7 +78,7 @@ class _End(TakenOver):
     _over: asyncio.Future[Any] | None = None
     _rounds: _Rounds | None = None
 
-    async def call(self, words: Words, timeout_s: float) -> Any:
+    async def call(self, words: Words | bytes, timeout_s: float) -> Any:
         reply = self._begin()
         self.ask(words)
         silent = reply.get_loop().call_later(timeout_s, self.transport.abort)
@@ -101,8 +102,11 @@ class _End(TakenOver):
         self._over = asyncio.get_running_loop().create_future()
         return self._over
 
-    def ask(self, words: Words) -> None:
-        self.transport.write(hiredis.pack_command(tuple(words)))  # type: ignore[arg-type]  # its stub takes one word
+    def ask(self, words: Words | bytes) -> None:
+        if isinstance(words, bytes):
+            self.transport.write(words)
+        else:
+            self.transport.write(hiredis.pack_command(tuple(words)))  # type: ignore[arg-type]  # its stub takes one word
 
     def data_received(self, data: bytes) -> None:
         self.replies.feed(data)

