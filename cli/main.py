@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli import deadletters, documents, operators
+from cli import deadletters, documents, operators, running, sessions
 
 EXIT_CODES = """Exit codes: 0 done; 1 it failed, and a line says why; 2 a setting or an argument is bad. `status`: 1
 when a server is away. `check`: 1 when something must be mended. Ctrl-C ends `tail` with 0."""
@@ -20,8 +20,18 @@ app = typer.Typer(
 )
 app.add_typer(deadletters.app, name="deadletters")
 app.add_typer(documents.app, name="documents")
-for command in (operators.status, operators.rooms, operators.check):
-    app.command()(command)
+app.add_typer(sessions.app, name="sessions")
+app.add_typer(running.app, name="tasks")
+for one in (
+    operators.status,
+    operators.rooms,
+    operators.tail,
+    operators.replay,
+    operators.revoke,
+    operators.check,
+    operators.bench,
+):
+    app.command()(one)
 
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port; PORT, or 8080, if left out.")]
 Host = Annotated[str | None, typer.Option(help="Address; HOST, or 127.0.0.1, if left out.")]
@@ -87,7 +97,7 @@ def run() -> None:
     from registry.settings import SettingsError
 
     try:
-        app()
+        app(prog_name="roomlog")
     except SettingsError as error:
         _fail(error, 2)
     except (CommandError, EmbeddedError) as error:

@@ -57,6 +57,19 @@ class RoomEvents:
         events = tuple(_event(entry, withheld) for entry in entries)
         return EventPage(room, events, str(upto), upto >= until, gap)
 
+    async def since(self, room: str, after: Position, limit: int) -> EventPage:
+        """For who follows a room: as `page`, but behind a gap it goes on with what follows `after`, and brings nothing
+        a second time."""
+        until = await self._reader.position()
+        page, gap = await self._reader.page({room: after}, until, limit=limit), False
+        if isinstance(page, Gap):
+            start, gap = max(after, await self._reader.oldest(room)), True
+            page = await self._reader.page({room: start}, until, limit=limit, vouch=False)
+        if isinstance(page, Gap):  # trimmed while it was read: the next call finds what is left
+            return EventPage(room, (), str(after), False, gap)
+        events = tuple(_event(entry, withheld=False) for entry in page.entries)
+        return EventPage(room, events, str(page.upto), page.upto >= until, gap)
+
     async def _read(self, room: str, after: Position | None, until: Position, limit: int) -> tuple[Page, bool]:
         if after is not None and after <= until:
             page = await self._reader.page({room: after}, until, limit=limit)

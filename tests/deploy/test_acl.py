@@ -180,8 +180,8 @@ async def dead_letters(site: Site) -> None:
     await link.aclose()
 
     async def parked() -> str:
-        lines = (await site.roomlog("deadletters", "list", "--json")).splitlines()
-        return str(json.loads(lines[0])["id"]) if lines else ""
+        letters = json.loads(await site.roomlog("deadletters", "list", "--json"))["letters"]
+        return str(letters[0]["id"]) if letters else ""
 
     first = await eventually(parked, 60)
     await site.roomlog("deadletters", "retry", first)

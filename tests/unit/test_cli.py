@@ -13,6 +13,7 @@ import jwt
 import psutil
 import pytest
 
+from cli.bench import bench
 from cli.dev import check_free
 from cli.errors import CommandError
 from embedded import development_secret
@@ -77,11 +78,32 @@ def test_a_port_that_is_taken_stops_dev_with_one_line(tmp_path: Path) -> None:
             check_free("127.0.0.1", port)
 
 
-@pytest.mark.parametrize("command", ["serve", "worker", "dev", "token", "demo", "status", "rooms", "check"])
+COMMANDS = [
+    *("serve", "worker", "dev", "token", "demo", "bench"),
+    *("status", "rooms", "tail", "replay", "sessions", "tasks", "deadletters", "documents", "revoke", "check"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str) -> None:
     assert command in roomlog("--help").stdout
     if command != "demo":  # its options are its own
         assert roomlog(command, "--help").returncode == 0
+
+
+def test_help_tells_the_exit_codes_and_loads_no_server_s_library() -> None:
+    program = (
+        "import sys; from cli.main import app; print([n for n in ('redis', 'psycopg', 'rich') if n in sys.modules])"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert loaded.stdout == "[]\n"
+    assert "Exit codes" in roomlog("--help").stdout
+
+
+def test_the_benchmark_runs_in_a_clone_only(tmp_path: Path) -> None:
+    assert "--quick" in roomlog("bench", "--", "--help").stdout
+    with pytest.raises(CommandError, match="make bench"):
+        bench([], tmp_path)
 
 
 def child(program: str) -> Child:
