@@ -46,7 +46,9 @@ class Node(Parts):
         self.self_report = SelfReport(self)
         report = self.self_report.try_to_send
         self.orders.finished = lambda: self.spawn(report())
-        self.repair = TailRepair(self.hub, self.reader, self.orders, self.sessions, self.documents, report, self.spawn)
+        self.repair = TailRepair(
+            self.hub, self.reader, self.orders, self.sessions, self.document_news, report, self.spawn
+        )
         self.tail = self.hub.tail = Tail(
             link,
             self.hub.wanted,

@@ -20,8 +20,12 @@ from app.completions.service import Completions
 from app.direct import Direct
 from app.direct_lines import DirectLines
 from app.documents.access import DocumentAccess
+from app.documents.desks import Desks
 from app.documents.joins import Joins
 from app.documents.limits import limits_of
+from app.documents.news import DocumentNews
+from app.documents.refusing import Refusing
+from app.documents.renderings import Renderings
 from app.documents.repair import Repair
 from app.documents.snapshots import Snapshots
 from app.documents.socket import DocumentSocket
@@ -124,8 +128,6 @@ class Parts(Stores):
         self.memberships = Memberships(self.channels, self.emitter, self.orders)
         self.messages = Messages(self.channels, self.emitter, self.reader)
         self.documents = self._documents()
-        self.hub.on_reset = self.documents.restored
-        self.orders.taken_out = self.documents.taken_out
 
         manager = Manager()
         manager.wire(self.sessions, self.emitter, self.bus, self.orders, self.asked)
@@ -136,9 +138,9 @@ class Parts(Stores):
 
     def _documents(self) -> DocumentSocket:
         limits = limits_of(self.settings)
+        desks, repair = Desks(limits), Repair()
         access = DocumentAccess(self.access, self.reader)
         snapshots = Snapshots(self.archive, self.reader, self.document_log)
-        repair = Repair()
         updates = Updates(limits, access, snapshots, self.emitter)
         joins = Joins(
             limits,
@@ -151,16 +153,18 @@ class Parts(Stores):
             repair,
             self.settings.ydoc_binary,
         )
+        self.document_news = DocumentNews(desks, self.sessions, self.session_rooms, repair, self.spawn)
+        self.hub.on_reset = self.document_news.restored
+        self.orders.taken_out = self.document_news.taken_out
         return DocumentSocket(
             limits,
+            desks,
             self.sessions,
             self.session_rooms,
-            access,
             joins,
             updates,
-            snapshots,
-            self.contents,
-            repair,
+            Renderings(limits, desks, access, updates, snapshots, self.contents, self.spawn),
+            Refusing(desks, joins, snapshots, repair, self.document_news, self.spawn),
             self.bus,
             self.spawn,
         )

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from app import metrics
-from app.documents.socket import DocumentSocket
+from app.documents.news import DocumentNews
 from app.feed import Feed
 from app.hub import Hub
 from app.orders import Orders
@@ -30,7 +30,7 @@ class TailRepair:
         reader: Reader,
         orders: Orders,
         sessions: NodeSessions,
-        documents: DocumentSocket,
+        documents: DocumentNews,
         report: Callable[[], Awaitable[None]],
         spawn: Callable[[Any], Any],
     ) -> None:

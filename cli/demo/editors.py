@@ -16,7 +16,7 @@ from cli.demo.paper import NOTHING, Paper, merged
 ANSWER_S = 20.0
 RETRY_S = 0.25
 JOIN, STATE, UPDATE = "ydoc:document:join", "ydoc:document:state", "ydoc:document:update"
-PART, EPOCH, RESET = "ydoc:document:part", "ydoc:document:epoch", "room:reset"
+PART, RESET = "ydoc:document:part", "room:reset"
 
 
 class Editor:
