@@ -48,6 +48,11 @@ SLOW_WORDS_S = 40
 @pytest.fixture
 async def stage(fleet: Fleet, browser: Browser) -> Stage:
     """The demo, as `make run` has it: two nodes and a worker."""
+    return await staged(fleet, browser)
+
+
+async def staged(fleet: Fleet, browser: Browser) -> Stage:
+    """The same on any servers."""
     fleet.worker()
     here, there = await asyncio.gather(*(fleet.node(demo=True, echo_words_s=SLOW_WORDS_S) for _ in range(2)))
     return Stage(here, there, browser)

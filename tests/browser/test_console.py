@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import signal
+import time
+
+from oversight.samples import Sample, Samples
 from streams.append import Appender, NewEntry
-from tests.browser.conftest import Stage
+from streams.link import Link
+from tests.browser.conftest import Stage, staged
 from tests.browser.consoles import SAID, TABLE, console, filled, lacks, long_task, opened, poison, shows
 from tests.contract.clients import calling, listening
 from tests.support.admins import overseeing
-from tests.support.browser import Tab
-from tests.support.nodes import eventually, token
+from tests.support.browser import Browser, Tab
+from tests.support.nodes import Fleet, eventually, token
+from tests.support.valkey import ValkeyServer
 
 TAIL = "document.querySelector('[aria-label^=\"Live entries\"]')?.innerText ?? ''"
 REPLAYED = "document.querySelector('[aria-label^=\"Replayed\"]')?.innerText ?? ''"
@@ -54,6 +60,35 @@ async def test_a_node_that_goes_away_leaves_what_was_known_and_says_that_it_is_o
     await stage.here.ready()
     await tab.until(f"!{STALE}")
     assert all("ERR_" in error for error in tab.errors), tab.errors
+
+
+async def test_while_the_log_is_away_the_overview_says_so_and_lists_say_that_they_are_old(
+    own_fleet: Fleet, own_valkey: ValkeyServer, browser: Browser
+) -> None:
+    tab = await console(await staged(own_fleet, browser), "rooms")
+    await tab.until("document.querySelector('caption')")
+    own_valkey.signal(signal.SIGSTOP)
+    await tab.until(STALE)
+    await opened(tab, "Overview", "Overview")
+    await tab.until("document.querySelector('.advice')?.innerText.includes('does not answer')")
+    await tab.until("document.body.innerText.match(/Valkey\\s+Away/)")
+    own_valkey.signal(signal.SIGCONT)
+    await tab.until("document.body.innerText.match(/Valkey\\s+Answers/)")
+    assert all("503" in error for error in tab.errors), tab.errors
+
+
+async def test_the_last_hour_is_drawn_with_gaps_where_nobody_sampled(stage: Stage, link: Link) -> None:
+    samples, now = Samples(link.keys, link.client(connections=1)), int(time.time() * 1000)
+    for step in (*range(300, 200, -1), *range(100, 0, -1)):
+        ms = now - step * 10_000
+        await samples.add(Sample(ms, {"connections": 100 + step % 30, "fold_lag_s": step / 100}))
+    tab = await console(stage)
+    plot = "[...document.querySelectorAll('.plot')].find((plot) => plot.innerText.startsWith('Fold lag'))"
+    await tab.until(f"{plot}?.querySelectorAll('.plot-line').length >= 2")
+    assert "3 s at most" in await tab.value(f"{plot}.querySelector('svg').ariaLabel")
+    await tab.value(f"{plot}.scrollIntoView()")
+    await tab.shot("console-light-plots")
+    assert tab.errors == []
 
 
 async def test_ten_thousand_rooms_are_paged_searched_and_sorted(stage: Stage, appender: Appender) -> None:

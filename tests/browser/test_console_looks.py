@@ -10,6 +10,15 @@ from tests.browser.consoles import console, filled, long_task, opened, poison, s
 from tests.contract.clients import calling, listening
 from tests.support.browser import PHONE, Tab
 
+WATCHED = """(() => {
+  window.shift = 0;
+  const add = ({ value, hadRecentInput }) => (window.shift += hadRecentInput ? 0 : value);
+  new PerformanceObserver((list) => list.getEntries().forEach(add)).observe({ type: 'layout-shift' });
+})()"""
+"""JavaScript: count how much the layout jumps from now on."""
+
+POSITION = "document.querySelector('.totals .figure:last-child dd')?.innerText"
+
 
 async def _looked_at(tab: Tab, name: str) -> None:
     await tab.shot(f"console-{name}")
@@ -60,4 +69,41 @@ async def test_every_view_is_without_serious_faults(
         await opened(tab, "Audit", "Audit")
         await shows(tab, "Nothing was done yet")
         await _looked_at(tab, f"{look}-audit")
+    assert tab.errors == []
+
+
+async def test_nothing_jumps_while_numbers_change(stage: Stage) -> None:
+    async with calling(stage.there.url) as alice:
+        await long_task(alice)
+        tab = await console(stage)
+        await tab.until("document.querySelectorAll('.plot').length > 0")
+        await tab.value(WATCHED)
+        for _ in range(3):
+            position = await tab.value(POSITION)
+            await tab.until(f"{POSITION} !== {position!r}")
+        assert await tab.value("window.shift") < 0.01
+    assert tab.errors == []
+
+
+async def test_it_works_by_keyboard_alone(stage: Stage, appender: Appender) -> None:
+    await poison(appender)
+    tab = await console(stage, "deadletters")
+    await shows(tab, "user:u")
+    address = await tab.value("location.href")
+    await tab.press("Tab")
+    await tab.press("Enter")
+    assert await tab.value("document.activeElement.id") == "main"
+    assert await tab.value("location.href") == address
+    await tab.focus("button", "Drop events of user:u")
+    await tab.press("Enter")
+    await tab.see("dialog", "Drop events of user:u?")
+    await tab.press("Escape")
+    await tab.miss("dialog", "Drop events of user:u?")
+    await tab.until("document.activeElement.ariaLabel === 'Drop events of user:u'")
+    await tab.press("Enter")
+    await tab.see("dialog", "Drop events of user:u?")
+    await tab.press("Tab")
+    await tab.press("Enter")
+    await shows(tab, "There are none")
+    await tab.until("document.activeElement.tagName === 'H1'")
     assert tab.errors == []

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { saying } from "../shared/api";
 import { Fault } from "../shared/ui";
 import { Confirm } from "./confirm";
@@ -24,7 +24,7 @@ export function Act({ operator, label, target, sure, danger = false, run, after 
   const [busy, setBusy] = useState(false);
   const [asked, setAsked] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
-  useEffect(() => () => letGo(button.current), []);
+  useLayoutEffect(() => () => letGo(button.current), []);
   const go = async () => {
     setAsked(false);
     setBusy(true);
@@ -53,7 +53,7 @@ export function Act({ operator, label, target, sure, danger = false, run, after 
   );
 }
 
-/** The button leaves with its row: who had the focus on it goes on at the heading. */
+/** The button leaves with its row, and is still there just now: who had the focus on it goes on at the heading. */
 function letGo(button: HTMLButtonElement | null): void {
   if (button !== null && button === document.activeElement) document.querySelector("h1")?.focus();
 }

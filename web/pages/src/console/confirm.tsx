@@ -1,5 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 
+const YES = "yes";
+
 interface Props {
   heading: string;
   text: string;
@@ -8,26 +10,23 @@ interface Props {
   onNo: () => void;
 }
 
-/** Asks before what cannot be taken back. The browser keeps the focus inside, and gives it back. */
+/** Asks before what cannot be taken back. The browser keeps the focus inside, and has given it back when this answers. */
 export function Confirm({ heading, text, label, onYes, onNo }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    const shown = dialog.current;
-    shown?.showModal();
-    return () => shown?.close();
-  }, []);
+  useEffect(() => dialog.current?.showModal(), []);
+  const answered = () => (dialog.current?.returnValue === YES ? onYes() : onNo());
   return (
-    <dialog ref={dialog} class="card confirm" aria-labelledby="confirm-heading" onCancel={onNo}>
+    <dialog ref={dialog} class="card confirm" aria-labelledby="confirm-heading" onClose={answered}>
       <h2 id="confirm-heading">{heading}</h2>
       <p>{text}</p>
-      <div class="confirm-tools">
-        <button type="button" onClick={onNo}>
+      <form method="dialog" class="confirm-tools">
+        <button type="submit" value="">
           Cancel
         </button>
-        <button type="button" class="danger" onClick={onYes}>
+        <button type="submit" value={YES} class="danger">
           {label}
         </button>
-      </div>
+      </form>
     </dialog>
   );
 }

@@ -87,13 +87,14 @@ function Health({ ok, name, error }: { ok: boolean; name: string; error: string 
 }
 
 function RedisCard({ redis }: { redis: Redis }) {
-  const limit = redis.max_bytes === null ? "no limit" : `of ${size(redis.max_bytes)}`;
+  const limit = redis.max_bytes === null ? "none" : size(redis.max_bytes);
   return (
     <section class="card server">
       <Health ok={redis.ok} name={redis.kind === "redis" ? "Redis" : "Valkey"} error={redis.error} />
       <Facts
         facts={[
-          ["Memory", redis.ok ? `${size(redis.used_bytes)}, ${limit}` : "–"],
+          ["Memory", size(redis.used_bytes)],
+          ["Memory's limit", redis.ok ? limit : "–"],
           ["When full", redis.policy ?? "–"],
           ["Append-only file", redis.aof === false ? "off" : redis.aof_ok === false ? "failing" : redis.aof ? "on" : "–"],
           ["Last snapshot", redis.last_save_ok === null ? "–" : redis.last_save_ok ? "went well" : "failed"],

@@ -17,7 +17,7 @@ export function address(view: View, id = "", query: Readonly<Record<string, stri
 }
 
 function read(): Place {
-  const fragment = new URLSearchParams(location.hash.slice(1).replaceAll("+", "%2B"));
+  const fragment = new URLSearchParams(location.hash.slice(1));
   const view = VIEWS.find((name) => fragment.has(name)) ?? "overview";
   const id = fragment.get(view) ?? "";
   fragment.delete(view);

@@ -73,7 +73,7 @@ function Run({ run, top, step }: { run: Stretch; top: number; step: number }) {
   return (
     <>
       <path class="plot-area" d={`M${x(0)} ${HEIGHT}L${line}L${x(run.values.length - 1)} ${HEIGHT}Z`} />
-      <path class="plot-line" d={`M${line}h0.01`} />
+      <path class={run.values.length > 1 ? "plot-line" : "plot-line alone"} d={`M${line}h0.01`} />
     </>
   );
 }
