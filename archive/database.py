@@ -70,12 +70,8 @@ def open_pool(
 
 async def check_database(database_url: str) -> None:
     """Connect once and look at the server. Raises DatabaseUnusable, in one line that says what to mend."""
-    try:
-        conninfo = connection_string(database_url, "roomlog")
-        info = conninfo_to_dict(conninfo)
-    except psycopg.Error:
-        # libpq's own words may quote the password
-        raise DatabaseUnusable("not a PostgreSQL URL; expected postgresql://user:password@host:5432/database") from None
+    conninfo = connection_string(database_url, "roomlog")
+    info = conninfo_to_dict(conninfo)
     where = f"PostgreSQL at {info.get('host', 'the default socket')}, database {info.get('dbname', 'of the user')}"
     try:
         connection = await AsyncConnection.connect(conninfo)
@@ -110,13 +106,17 @@ def translated() -> Iterator[None]:
 
 
 def connection_string(database_url: str, application_name: str) -> str:
-    """What libpq is given: the URL, and our deadlines where it sets none. Raises psycopg.Error for one that is none."""
+    """What libpq is given: the URL, and our deadlines where it sets none. Raises DatabaseUnusable for no URL."""
     defaults: dict[str, str | int] = {
         "application_name": application_name,
         "connect_timeout": CONNECT_TIMEOUT_S,
         **_LINK,
     }
-    given = conninfo_to_dict(database_url)
+    try:
+        given = conninfo_to_dict(database_url)
+    except psycopg.Error:
+        # libpq's own words may quote the password
+        raise DatabaseUnusable("not a PostgreSQL URL; expected postgresql://user:password@host:5432/database") from None
     return make_conninfo(database_url, **{key: value for key, value in defaults.items() if key not in given})
 
 

@@ -132,8 +132,8 @@ def _print(out: Console, event: RoomEvent) -> None:
 
     payload = orjson.dumps(event.data).decode()
     at = Position.parse(event.position).ms
-    line = Text(_time_of_day(at), style="dim")
-    line.append(f" {event.position} ", style="dim")
+    line = Text()
+    line.append(f"{_time_of_day(at)} {event.position} ", style="dim")
     line.append(printable(event.event), style="bold magenta" if event.quiet else "bold cyan")
     kind = _kind(payload)
     if kind:

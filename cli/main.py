@@ -8,8 +8,10 @@ import typer
 
 from cli import deadletters, documents, operators, running, sessions
 
-EXIT_CODES = """Exit codes: 0 done; 1 it failed, and a line says why; 2 a setting or an argument is bad. `status`: 1
-when a server is away. `check`: 1 when something must be mended. Ctrl-C ends `tail` with 0."""
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 it failed, and a line says why; 2 a setting or an argument is bad. `status`: 1 when a "
+    "server is away. `check`: 1 when something must be mended. Ctrl-C ends `tail` with 0."
+)
 
 app = typer.Typer(
     name="roomlog",

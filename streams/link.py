@@ -56,7 +56,10 @@ class Link:
         self.known = max(self.known, position)
 
     def client(self, connections: int = 16, timeout_s: float = 5.0) -> Client:
-        """A pooled client; `aclose` of this link closes it. Nothing is retried inside: callers own their retries."""
+        """A pooled client; `aclose` of this link closes it. Nothing is retried inside: callers own their retries.
+
+        Raises ServerUnfit for a URL that is none, as `trunk` and `onlooker` do.
+        """
         return self._made(Redis, connections, timeout_s, self._greet)
 
     def trunk(self, connections: int = 16, timeout_s: float = 5.0) -> Client:
@@ -84,10 +87,16 @@ class Link:
         if self._sentinels:
             client = self._behind_sentinel(kind, options, connections)
         else:
-            pool = BlockingConnectionPool.from_url(self.url, max_connections=connections, timeout=timeout_s, **options)
+            pool = self._pool(connections, timeout_s, options)
             client = kind.from_pool(pool)
         self._clients.append(client)
         return client
+
+    def _pool(self, connections: int, timeout_s: float, options: dict[str, Any]) -> BlockingConnectionPool:
+        try:
+            return BlockingConnectionPool.from_url(self.url, max_connections=connections, timeout=timeout_s, **options)
+        except ValueError:  # its words may quote the password
+            raise ServerUnfit("REDIS_URL: not a URL of a server; expected redis://user:password@host:6379/0") from None
 
     def _behind_sentinel(self, kind: type[Redis], options: dict[str, Any], connections: int) -> Client:
         auth = parse_url(self.url)

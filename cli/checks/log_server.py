@@ -80,6 +80,8 @@ def _sentence(fault: Exception) -> str:
 
 
 def _cure(said: str) -> str:
+    if "not a URL" in said:
+        return "Write redis://user:password@host:6379/0, rediss://… or unix:///path."
     if "refuses the password" in said:
         return "Mend REDIS_URL's user, or REDIS_PASSWORD."
     if "is needed" in said:

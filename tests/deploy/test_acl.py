@@ -96,6 +96,7 @@ async def test_everything_works_and_nothing_was_denied(site: Site) -> None:
         await presence_and_revocation(one)
         await scripts(site, other)
         await dead_letters(site)
+        await operators(site)
     except BaseException as fault:
         fault.add_note(f"denied: {site.denied()}")
         for node in site.nodes:
@@ -188,6 +189,17 @@ async def dead_letters(site: Site) -> None:
     again = await eventually(parked, 60)
     assert again != first
     await site.roomlog("deadletters", "drop", again)
+
+
+async def operators(site: Site) -> None:
+    """What the command line looks at and does."""
+    for command in ("status --json", "rooms --all --order lag", "rooms --order length", "replay user:u --after 0-0"):
+        await site.roomlog(*command.split())
+    for command in ("sessions alice", "tasks", "revoke --user mallory", "revoke --jti stolen --ttl 60"):
+        await site.roomlog(*command.split())
+    assert (await site.tried("check", "--json")).stdout.count("may do all that a node does") == 1
+    assert "is over" in (await site.tried("tasks", "stop", "nothing")).stdout
+    assert "no session" in (await site.tried("sessions", "disconnect", "nobody")).stderr
 
 
 async def test_what_is_not_needed_is_denied(tmp_path: Path) -> None:

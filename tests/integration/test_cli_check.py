@@ -63,6 +63,16 @@ async def test_a_database_that_is_away_is_told(shell: Shell) -> None:
     assert "secret" not in done.stdout + done.stderr
 
 
+async def test_urls_that_are_none_are_told_without_what_is_secret_in_them(shell: Shell) -> None:
+    settings = {"REDIS_URL": "redis://:hidden@host:port/0", "DATABASE_URL": "postgresql://u:hidden@host:port/x?y"}
+    assert set(await bad(shell, **settings)) == {"REDIS_URL", "DATABASE_URL"}
+    for command in ("check", "status", "rooms"):
+        done = await shell.run(command, **settings)
+        assert done.returncode == 1
+        assert "hidden" not in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+
+
 async def test_a_bad_setting_is_told_with_2(shell: Shell) -> None:
     done = await shell.run("check", PORT="eighty")
     assert done.returncode == 2

@@ -15,6 +15,7 @@ from archive.documents import FoldedDocument, Outcome, Quarantined, StoredDocume
 from archive.yjs import read, vector_of
 from cli.documents import app
 from cli.errors import CommandError
+from oversight.audit import Audit
 from streams.append import Appender
 from streams.document_change import FIRST_EPOCH
 from streams.documents import DocumentLog, Opening
@@ -123,6 +124,8 @@ async def test_a_restored_version_begins_a_history_while_editors_write(
     assert (entry.binary, entry.reset, entry.event) == (good, True, "ydoc:document:epoch")
     assert json.loads(entry.data) == {"document_id": DOCUMENT, "epoch": done["epoch"]}
     assert "note:n is version 2 again" in await succeeds("restore", "note:n", "2")
+    actions = (await Audit(link.keys, link.client()).page()).actions
+    assert [(a.action, a.target) for a in actions] == [("document.restore", "note:n")] * 2
 
 
 async def test_quarantine_shows_the_sender_and_gives_the_update_to_programs(archive: Archive) -> None:
