@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support.nodes import fleet, own_fleet
-from tests.support.postgres import archive, database_url, postgres
+from tests.support.postgres import archive, database_url, postgres, shared_database_url
 from tests.support.valkey import appender, key_prefix, link, own_valkey, valkey
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "own_fleet",
     "own_valkey",
     "postgres",
+    "shared_database_url",
     "valkey",
 ]

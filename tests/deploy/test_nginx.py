@@ -17,9 +17,10 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
+from tests.contract.clients import calling
 from tests.deploy.names import Names, names
 from tests.deploy.nginx import DEPLOY, Nginx, certify, nginx_before
-from tests.e2e.producer import Producer, api_of, hears, open_producer
+from tests.e2e.producer import Producer, hears, open_producer
 from tests.support.js import POLLING, UPGRADE, WEBSOCKET, Js, JsClient, js
 from tests.support.nodes import Fleet, Process, bearer, eventually, token
 from tests.support.valkey import free_port
@@ -162,7 +163,7 @@ async def test_when_its_node_drains_a_client_moves_over_and_new_ones_begin_at_th
 
 
 async def test_writes_go_to_the_node_that_is_left_and_none_is_made_twice(fleet: Fleet, tmp_path: Path) -> None:
-    async with site(fleet, tmp_path) as made, api_of(made.url) as api:
+    async with site(fleet, tmp_path) as made, calling(made.url) as api:
         chat = await api.new_chat()
         made.nodes[ADDRESSES[1]].kill()
         positions = [await api.emit(chat, "message", {"content": f"{number} "}) for number in range(10)]
@@ -241,7 +242,7 @@ async def test_idle_sockets_live_on_pings_alone(fleet: Fleet, js: Js, producer: 
 async def test_bodies_that_are_too_large_are_refused_by_nginx_and_smaller_ones_by_the_node(
     fleet: Fleet, tmp_path: Path
 ) -> None:
-    async with site(fleet, tmp_path, max_message_bytes=1 << 20) as made, api_of(made.url) as api:
+    async with site(fleet, tmp_path, max_message_bytes=1 << 20) as made, calling(made.url) as api:
         too_much = await api.client.post("/api/v1/chats/new", content=b"x" * ((16 << 20) + 1))
         much = await api.client.post("/api/v1/chats/new", content=b"x" * (2 << 20))
         assert (too_much.status_code, too_much.headers["server"]) == (413, "nginx")

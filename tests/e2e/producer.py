@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from app.emitter import Emitter, Target
 from streams.append import Appender
@@ -18,7 +17,7 @@ from streams.entry import Position
 from streams.keys import Keys
 from streams.link import Link
 from tests.support.js import JsClient
-from tests.support.nodes import Api, Fleet, eventually
+from tests.support.nodes import Fleet, eventually
 
 HEARD_S = 40.0
 
@@ -101,16 +100,6 @@ async def open_producer(fleet: Fleet) -> AsyncIterator[Producer]:
         await appender.drain()
         await running
         await link.aclose()
-
-
-@asynccontextmanager
-async def api_of(url: str, user_id: str = "alice", **claims: Any) -> AsyncIterator[Api]:
-    """HTTP calls of one user to one node, until the block ends."""
-    api = Api(url, user_id, **claims)
-    try:
-        yield api
-    finally:
-        await api.aclose()
 
 
 def heard(client: JsClient, since: int = 0) -> list[int]:

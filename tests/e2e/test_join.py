@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.contract.clients import calling
 from tests.e2e.balancer import balancer_before
-from tests.e2e.producer import Producer, api_of, heard
+from tests.e2e.producer import Producer, heard
 from tests.support.js import WEBSOCKET, Js, JsClient
 from tests.support.nodes import Api, Fleet, eventually, token
 
@@ -36,8 +37,8 @@ async def test_snapshot_and_tail_are_the_whole_text_when_nobody_watched_before(
     async with (
         fleet.inside() as one,
         fleet.inside() as two,
-        api_of(one.url) as owner,
-        api_of(two.url, "root", **ADMIN) as api,
+        calling(one.url) as owner,
+        calling(two.url, "root", **ADMIN) as api,
     ):
         chat = await owner.new_chat()
         await producer.say_many(chat, 10)
@@ -53,8 +54,8 @@ async def test_snapshot_and_tail_are_the_whole_text_while_events_flow(fleet: Fle
     async with (
         fleet.inside() as one,
         fleet.inside() as two,
-        api_of(one.url) as owner,
-        api_of(two.url, "root", **ADMIN) as api,
+        calling(one.url) as owner,
+        calling(two.url, "root", **ADMIN) as api,
     ):
         chat = await owner.new_chat()
         async with producer.flowing([chat]):
@@ -80,8 +81,8 @@ async def test_a_cut_in_the_middle_of_the_history_that_a_join_brings(fleet: Flee
     async with (
         fleet.inside() as one,
         fleet.inside() as two,
-        api_of(one.url) as owner,
-        api_of(two.url, "root", **ADMIN) as api,
+        calling(one.url) as owner,
+        calling(two.url, "root", **ADMIN) as api,
         balancer_before(one.port) as balancer,
     ):
         chat = await owner.new_chat()
@@ -119,8 +120,8 @@ async def test_a_cut_before_the_history_that_a_join_brings(fleet: Fleet, js: Js,
     async with (
         fleet.inside() as one,
         fleet.inside() as two,
-        api_of(one.url) as owner,
-        api_of(two.url, "root", **ADMIN) as api,
+        calling(one.url) as owner,
+        calling(two.url, "root", **ADMIN) as api,
         balancer_before(one.port) as balancer,
     ):
         chat = await owner.new_chat()

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.contract.clients import calling
 from tests.e2e.balancer import balancer_before
-from tests.e2e.producer import Producer, api_of, heard, hears
+from tests.e2e.producer import Producer, heard, hears
 from tests.support.js import POLLING, UPGRADE, WEBSOCKET, Js
 from tests.support.nodes import Fleet, eventually, token
 
@@ -91,7 +92,7 @@ async def test_a_viewer_of_many_rooms_gets_one_order_over_all_of_them(
         fleet.inside() as one,
         fleet.inside() as two,
         balancer_before(one.port) as balancer,
-        api_of(one.url) as api,
+        calling(one.url) as api,
     ):
         owner = "root" if rooms == 1 else "alice"
         chats = [await api.new_chat() for _ in range(max(rooms - 1, 1))]
@@ -118,7 +119,7 @@ async def test_rooms_joined_and_left_while_events_flow_begin_and_end_cleanly(
         fleet.inside() as one,
         fleet.inside() as two,
         balancer_before(one.port) as balancer,
-        api_of(one.url) as api,
+        calling(one.url) as api,
     ):
         chats = [await api.new_chat() for _ in range(4)]
         stays, *others = chats

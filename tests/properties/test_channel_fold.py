@@ -6,11 +6,9 @@ import asyncio
 import dataclasses
 import itertools
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
@@ -21,7 +19,6 @@ from archive.channel_view import MessageView, Select, touched_by
 from archive.patches import Changes
 from archive.tables import Key, Table, patched_rows
 from streams.entry import Entry, Position
-from tests.support.postgres import Postgres
 
 TABLES: list[Table[Any]] = [CHANNELS, MEMBERS, WEBHOOKS, MESSAGES, REACTIONS, MARKS]
 USERS = ["ann", "bob"]
@@ -167,23 +164,17 @@ def _listed(rows: dict[Key, ChannelMessage], parent: str | None, without: frozen
     return sorted(found, key=lambda m: (m.created_at, m.id), reverse=True)
 
 
-@pytest.fixture(scope="module")
-def shared_url(postgres: Postgres) -> Iterator[str]:
-    with postgres.database() as url:
-        yield url
-
-
 _numbers = itertools.count()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_log, _cuts)
-def test_python_and_postgresql_do_the_same(shared_url: str, log: Any, cuts: list[int]) -> None:
+def test_python_and_postgresql_do_the_same(shared_database_url: str, log: Any, cuts: list[int]) -> None:
     prefix = f"{next(_numbers)}-"
     rooms = written(log, prefix)
-    asyncio.run(_committed(shared_url, rooms, cuts))
+    asyncio.run(_committed(shared_database_url, rooms, cuts))
     expected = rows_of([sift(entries).changes for entries in rooms.values()])
-    with psycopg.connect(shared_url, row_factory=dict_row) as connection:
+    with psycopg.connect(shared_database_url, row_factory=dict_row) as connection:
         for table in TABLES:
             own = f"{prefix}%"
             column = table.keys[0]

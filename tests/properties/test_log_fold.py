@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -29,7 +28,6 @@ from streams.keys import Keys
 from streams.link import Link
 from streams.replay import Gap, Reader
 from streams.rooms import Rooms
-from tests.support.postgres import Postgres
 from tests.support.valkey import ValkeyServer, running_appender
 from workers.config import WorkerConfig
 from workers.persister import Persister
@@ -230,22 +228,15 @@ def _content(chat: StoredChat | None) -> tuple[str, tuple[object, ...]] | None:
     return chat.messages["m"].content, chat.messages["m"].status_history
 
 
-@pytest.fixture(scope="module")
-def fold_database(postgres: Postgres) -> Iterator[str]:
-    """One database for all examples; each has its own users."""
-    with postgres.database() as url:
-        yield url
-
-
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=_steps)
 def test_snapshot_and_tail_are_the_fold_of_everything_and_it_is_stored_once(
-    valkey: ValkeyServer, fold_database: str, steps: list[Step]
+    valkey: ValkeyServer, shared_database_url: str, steps: list[Step]
 ) -> None:
     async def play() -> None:
         name = next(_prefixes)
         link = Link(valkey.url, Keys(name))
-        async with open_pool(fold_database, max_size=2) as pool:
+        async with open_pool(shared_database_url, max_size=2) as pool:
             await World(link, FaultyArchive(pool), name).play(steps)
         await link.aclose()
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +15,6 @@ from archive.notes import NOTE_DELETE, NOTE_EVENT, NOTES, Note
 from archive.patches import Changes
 from archive.tables import patched_rows
 from streams.entry import Entry, Position
-from tests.support.postgres import Postgres
 
 KEYS = ("a", "b.c", "\0")
 _value: st.SearchStrategy[Any] = st.none() | st.integers(0, 9) | st.sampled_from(["x", {"md": "y"}, ["\0"]])
@@ -68,21 +65,15 @@ def test_a_deleted_note_keeps_nothing_and_never_comes_back(log: Any) -> None:
     assert found == Note("n", deleted=True)
 
 
-@pytest.fixture(scope="module")
-def shared_url(postgres: Postgres) -> Iterator[str]:
-    with postgres.database() as url:
-        yield url
-
-
 _numbers = itertools.count()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_log, _cuts)
-def test_python_and_postgresql_do_the_same(shared_url: str, log: Any, cuts: list[int]) -> None:
+def test_python_and_postgresql_do_the_same(shared_database_url: str, log: Any, cuts: list[int]) -> None:
     name = f"n{next(_numbers)}"
     entries = written(log, name)
-    stored = asyncio.run(_committed(shared_url, name, pieces(entries, cuts)))
+    stored = asyncio.run(_committed(shared_database_url, name, pieces(entries, cuts)))
     assert stored == (note_of([sift(entries).changes], name) or Note(name))
 
 

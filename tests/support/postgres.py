@@ -86,6 +86,13 @@ def database_url(postgres: Postgres) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def shared_database_url(postgres: Postgres) -> Iterator[str]:
+    """The same for all tests of a file: each example of a property has its own users."""
+    with postgres.database() as url:
+        yield url
+
+
 @pytest.fixture
 async def archive(database_url: str) -> AsyncIterator[Archive]:
     """An archive on this test's own database."""
