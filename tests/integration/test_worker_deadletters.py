@@ -29,6 +29,7 @@ BAD = b'{"chat_id": "c", "message_id": "m", "data": {"type": "message", "data": 
 def settings(valkey: ValkeyServer, key_prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", valkey.url)
     monkeypatch.setenv("REDIS_KEY_PREFIX", key_prefix)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:9/away")  # these commands do not ask it
 
 
 @pytest.fixture
