@@ -57,14 +57,8 @@ class Lease:
 
     async def _acquire(self, token: str) -> bool:
         """Once only: an answer that is lost leaves a lease that nobody holds until it runs out."""
-        ttl_ms = int(self._ttl_s * 1000)
-
-        async def acquire() -> bool:
-            if await self._client.set(self._key, token, nx=True, px=ttl_ms):
-                return True
-            return bool(await self._client.get(self._key) == token.encode())  # an earlier try, its answer lost
-
-        return await retrying(acquire, self._ttl_s / 3)
+        args = [token, int(self._ttl_s * 1000)]
+        return bool(await retrying(lambda: run_script(self._client, "lease_take", [self._key], args), self._ttl_s / 3))
 
     async def _keep(self, token: str, held_at: float) -> None:
         """Renew until cancelled. Raises LeaseLost before anybody else can have the lease."""

@@ -6,6 +6,7 @@ that SQL has (streams/backlog.py), commits, and releases the job. A job whose ho
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,8 +41,16 @@ class Jobs:
         self.consumer = consumer
 
     async def ensure_group(self) -> None:
-        """Create the workers' group from the beginning of the stream; no harm if it is there."""
-        await retrying(self._create)
+        """Create the workers' group from the beginning of the stream; no harm if it is there.
+
+        A full server does not say whether it is: a worker that starts then goes on, to make room; `take` will tell.
+        """
+
+        async def create() -> None:
+            with contextlib.suppress(redis_errors.OutOfMemoryError):
+                await self._create()
+
+        await retrying(create)
 
     async def take(self, count: int, block_ms: int) -> list[Job]:
         """Jobs that nobody holds, at most `count`; waits up to `block_ms` for the first. May return none."""

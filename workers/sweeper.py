@@ -68,8 +68,8 @@ class Sweeper:
 
     async def _sweep(self, heads: Sequence[RoomHead]) -> None:
         folded = await self._folded([head.room for head in heads])
+        await self._trimmer.trim(folded)  # first: what follows needs memory, of which a full server has none
         await self._requeue({head.room: head.head for head in heads if head.head > folded[head.room]})
-        await self._trimmer.trim(folded)
 
     async def _requeue(self, behind: Mapping[str, Position]) -> None:
         """Queue the rooms that have no job. behind: their heads.

@@ -16,10 +16,13 @@ from registry.workers import WorkerFacts, Workers
 from streams.append import Appender, NewEntry
 from streams.documents import DocumentLog, Opening
 from streams.entry import Position
+from streams.errors import LogUnavailable
 from streams.jobs import Jobs
+from streams.keys import Keys
 from streams.link import Client, Link
 from streams.replay import Gap, Page, Reader
 from streams.rooms import Rooms
+from tests.support.valkey import ValkeyServer, running_appender
 from workers.config import WorkerConfig
 from workers.sweeper import Sweeper
 
@@ -75,6 +78,28 @@ async def test_nothing_is_trimmed_that_is_not_folded(floor: Floor) -> None:
     await floor.fold_up_to(positions[4])
     await floor.sweep(retention_s=-10, room_keep=1)
     assert await floor.kept() == positions[5:]
+
+
+async def test_a_full_server_is_swept_and_takes_appends_again(own_valkey: ValkeyServer, archive: Archive) -> None:
+    """Also when a room is to be queued again, which needs memory."""
+    link = Link(own_valkey.url, Keys("full"))
+    async with running_appender(link) as appender:
+        client = link.client()
+        jobs = Jobs(link, client, "worker")
+        await jobs.ensure_group()
+        floor = Floor(link, client, archive, appender, jobs, DocumentLog(link, client))
+        large = [appender.append(NewEntry(ROOM, "e", b"1" * 50_000)) for _ in range(100)]
+        positions = [answer.position for answer in await asyncio.gather(*large)]
+        await floor.fold_up_to(positions[-1])
+        await floor.append(1, "user:unfolded")
+        await client.delete(link.keys.jobs, link.keys.queued)
+        await client.config_set("maxmemory", (await client.info("memory"))["used_memory"] - 1_000_000)
+        with pytest.raises(LogUnavailable):
+            await floor.append(1)
+        await jobs.ensure_group()
+        await floor.sweep(retention_s=-10)
+        assert await floor.append(1)
+    await link.aclose()
 
 
 async def test_what_is_folded_is_kept_for_the_retention(floor: Floor) -> None:
