@@ -55,7 +55,10 @@ async def test_a_node_that_goes_away_leaves_what_was_known_and_says_that_it_is_o
     stage.here.kill()
     await tab.until(STALE)
     await tab.until("document.querySelector('.view-fault')?.innerText.includes('does not answer')")
+    await tab.until("document.querySelector('.advice')?.innerText.includes('what follows is old')")
     assert await tab.value("document.querySelectorAll('tbody').length") == 2
+    await tab.shot("console-light-stale")
+    assert await tab.faults() == []
     stage.here.start()
     await stage.here.ready()
     await tab.until(f"!{STALE}")
@@ -181,6 +184,7 @@ async def test_a_dead_letter_is_inspected_retried_and_dropped(stage: Stage, appe
     await opened(tab, "Audit", "Audit")
     await shows(tab, "deadletter.retry")
     await shows(tab, "deadletter.drop")
+    await tab.shot("console-light-audit-entries")
     await shows(tab, "root")
     assert tab.errors == []
 
@@ -194,6 +198,7 @@ async def test_a_session_on_the_other_node_is_disconnected_and_a_user_is_revoked
         sid = alice.get_sid()
         await tab.click("button", f"Disconnect {sid}")
         await said(tab, f"Disconnected {sid}")
+        await tab.shot("console-light-said")
         await eventually(lambda: not alice.connected, 30)
         await shows(tab, "Not connected now")
         await alice.open(stage.there.url, token(), transports=["websocket"])
@@ -228,6 +233,8 @@ async def test_who_is_not_an_admin_or_has_an_old_token_is_told_so(stage: Stage) 
     for claims, why in (({}, "not an admin"), ({"role": "admin", "exp": 1}, "expired")):
         tab = await stage.browser.open(f"{stage.here.url}/console#token={token('ann', **claims)}")
         await tab.until(f"document.querySelector('[role=alert]')?.innerText.includes({why!r})")
+        await tab.shot("console-light-refused")
+        assert await tab.faults() == []
         await tab.click("button", "Sign in with another token")
         await tab.fill("textbox", "Admin token", token("ann"))
         await tab.press("Enter")

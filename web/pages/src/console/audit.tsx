@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { moment } from "./format";
 import type { ActionPage } from "./model";
 import type { Operator } from "./operator";
+import { Pager } from "./pager";
 import { address } from "./place";
 import { usePoll } from "./poll";
 import { Table } from "./table";
@@ -19,29 +20,31 @@ export function AuditView({ operator }: { operator: Operator }) {
     <View title="Audit" poll={poll}>
       {({ actions, next }) => (
         <>
-          <Table stacks caption="What admins did, the newest first" columns={COLUMNS} {...(actions.length === 0 && { none: "Nothing was done yet" })}>
+          <Table
+            stacks
+            caption="What admins did, the newest first"
+            columns={COLUMNS}
+            {...(actions.length === 0 && { none: "Nothing was done yet" })}
+          >
             {actions.map(({ id, time_ms, user_id, action, target, outcome }) => (
               <tr key={id}>
-                <td class="number" data-label="When">{moment(time_ms)}</td>
+                <td class="number" data-label="When">
+                  {moment(time_ms)}
+                </td>
                 <td data-label="Who">{user_id.startsWith(BY_HAND) ? user_id : <a href={address("sessions", user_id)}>{user_id}</a>}</td>
-                <td class="mono" data-label="Did">{action}</td>
-                <td class="mono name" data-label="To">{target}</td>
+                <td class="mono" data-label="Did">
+                  {action}
+                </td>
+                <td class="mono name" data-label="To">
+                  {target}
+                </td>
                 <td data-label="Outcome">
                   <span class={outcome === "done" ? "tag good" : "tag bad"}>{outcome}</span>
                 </td>
               </tr>
             ))}
           </Table>
-          {(next !== null || before.length > 0) && (
-            <nav class="pager" aria-label="Pages of the audit">
-              <button type="button" disabled={before.length === 0} onClick={() => setBefore(before.slice(0, -1))}>
-                ← Newer
-              </button>
-              <button type="button" disabled={next === null} onClick={() => next !== null && setBefore([...before, next])}>
-                Older →
-              </button>
-            </nav>
-          )}
+          <Pager label="Pages of the audit" before={before} next={next} turn={setBefore} />
         </>
       )}
     </View>

@@ -23,7 +23,11 @@ function EventLine({ event }: { event: RoomEvent }) {
           <span class="dim number">{time(positionMs(event.position))}</span>
           <span class="mono">{event.position}</span>
           <span class="event-name mono">{kind}</span>
-          {event.quiet && <span class="tag" title="Read by the fold only: clients do not get it">quiet</span>}
+          {event.quiet && (
+            <span class="tag" title="Read by the fold only: clients do not get it">
+              quiet
+            </span>
+          )}
           {event.withheld && <span class="tag">withheld</span>}
           <span class="preview dim mono">{event.withheld ? "" : inner.slice(0, PREVIEW_CHARACTERS)}</span>
           <span class="dim number">{size(event.bytes + event.binary_bytes)}</span>

@@ -6,39 +6,47 @@ import { Payload } from "./events";
 import { ago, count, size } from "./format";
 import type { Letter, LetterPage } from "./model";
 import type { Operator } from "./operator";
+import { Pager } from "./pager";
 import { address } from "./place";
 import { usePoll } from "./poll";
 import { N, Table } from "./table";
 import { View } from "./view";
 
-const COLUMNS = [{ name: "Room", wide: true }, { name: "Event" }, { name: "Error" }, { name: "Position" }, { name: "Size", number: true }, { name: "Parked", number: true }, { name: "Actions" }] as const;
+const COLUMNS = [
+  { name: "Room", wide: true },
+  { name: "Event" },
+  { name: "Error" },
+  { name: "Position" },
+  { name: "Size", number: true },
+  { name: "Parked", number: true },
+  { name: "Actions" },
+] as const;
+const LEAD =
+  "Entries that could not be folded into PostgreSQL. They wait here until somebody retries or drops them; what follows them in their rooms went on.";
+const AGAIN = "if it is refused once more, it comes back here.";
 const LOST = "It is never folded then: what it says does not come into PostgreSQL. Clients had it.";
 
 /** Entries that the fold refused: looked at, driven again, dropped. */
 export function LettersView({ operator }: { operator: Operator }) {
-  const [after, setAfter] = useState<readonly string[]>([]);
-  const from = after.at(-1);
+  const [before, setBefore] = useState<readonly string[]>([]);
+  const from = before.at(-1);
   const poll = usePoll<LetterPage>(operator, `deadletters?limit=50${from ? `&after=${from}` : ""}`);
   return (
     <View title="Dead letters" poll={poll}>
       {({ letters, next, count: all }) => (
         <>
-          <p class="lead">Entries that could not be folded into PostgreSQL. They wait here until somebody retries or drops them; what follows them in their rooms went on.</p>
-          <Table stacks caption={`Dead letters (${count(all)}), the oldest first`} columns={COLUMNS} {...(letters.length === 0 && { none: "There are none" })}>
+          <p class="lead">{LEAD}</p>
+          <Table
+            stacks
+            caption={`Dead letters (${count(all)}), the oldest first`}
+            columns={COLUMNS}
+            {...(letters.length === 0 && { none: "There are none" })}
+          >
             {letters.map((letter) => (
               <LetterRows key={letter.id} operator={operator} letter={letter} after={() => poll.now()} />
             ))}
           </Table>
-          {(next !== null || after.length > 0) && (
-            <nav class="pager" aria-label="Pages of dead letters">
-              <button type="button" disabled={after.length === 0} onClick={() => setAfter(after.slice(0, -1))}>
-                ← Previous page
-              </button>
-              <button type="button" disabled={next === null} onClick={() => next !== null && setAfter([...after, next])}>
-                Next page →
-              </button>
-            </nav>
-          )}
+          <Pager label="Pages of dead letters" before={before} next={next} turn={setBefore} />
         </>
       )}
     </View>
@@ -50,17 +58,29 @@ function LetterRows({ operator, letter, after }: { operator: Operator; letter: L
   const { id, room, position, event, error } = letter;
   const target = `${event} of ${room}`;
   const path = `deadletters/${encodeURIComponent(id)}`;
-  const retry = async () => `Appended again at ${(await operator.post<{ position: string }>(`${path}/retry`)).position}: if it is refused once more, it comes back here.`;
-  const drop = async () => (await operator.post(`${path}/drop`), `Dropped ${target}.`);
+  const retry = async () => {
+    const { position: again } = await operator.post<{ position: string }>(`${path}/retry`);
+    return `Appended again at ${again}: ${AGAIN}`;
+  };
+  const drop = async () => {
+    await operator.post(`${path}/drop`);
+    return `Dropped ${target}.`;
+  };
   return (
     <>
       <tr>
         <th scope="row" class="mono name">
           <a href={address("room", room)}>{room}</a>
         </th>
-        <td class="mono" data-label="Event">{event}</td>
-        <td class="why bad" data-label="Error">{error}</td>
-        <td class="mono" data-label="Position">{position}</td>
+        <td class="mono" data-label="Event">
+          {event}
+        </td>
+        <td class="why bad" data-label="Error">
+          {error}
+        </td>
+        <td class="mono" data-label="Position">
+          {position}
+        </td>
         <N label="Size">{size(letter.bytes)}</N>
         <N label="Parked">{ago(letter.parked_ms)} ago</N>
         <td class="acts">

@@ -15,7 +15,7 @@ export function Nav({ overview, isStale }: { overview: Overview | null; isStale:
   const { view } = place.value;
   const open = view === "room" ? "rooms" : view;
   return (
-    <nav class="views" aria-label="Views">
+    <nav class="views" aria-label="Views" data-stale={isStale ? "yes" : undefined}>
       <ul>
         {LINKS.map(([name, title]) => (
           <li key={name}>
@@ -35,7 +35,12 @@ function Badge({ view, overview }: { view: View; overview: Overview | null }) {
   if (overview === null) return null;
   const { advice, totals } = overview;
   const wrong = advice.filter(({ level }) => level !== "ok");
-  if (view === "overview" && wrong.length > 0) return <span class={`tag ${wrong[0]?.level ?? ""}`} title="What is wrong">{wrong.length}</span>;
+  if (view === "overview" && wrong.length > 0)
+    return (
+      <span class={`tag ${wrong[0]?.level ?? ""}`} title="What is wrong">
+        {wrong.length}
+      </span>
+    );
   if (view === "deadletters" && totals.dead_letters) return <span class="tag warn">{totals.dead_letters}</span>;
   if (view === "tasks" && totals.tasks) return <span class="tag">{totals.tasks}</span>;
   return null;

@@ -15,7 +15,7 @@ export function OverviewView({ operator, poll }: { operator: Operator; poll: Pol
     <View title="Overview" poll={poll}>
       {(seen) => (
         <>
-          <AdviceList advice={seen.advice} />
+          <AdviceList advice={poll.fault.value === null ? seen.advice : [AWAY, ...seen.advice]} />
           <TotalFigures overview={seen} />
           <NodeTable nodes={seen.nodes} />
           <WorkerTable workers={seen.workers} />
@@ -29,6 +29,14 @@ export function OverviewView({ operator, poll }: { operator: Operator; poll: Pol
     </View>
   );
 }
+
+/** What was well then may not be now. */
+const AWAY: Advice = {
+  level: "bad",
+  about: "console",
+  what: "The node that serves this page does not answer: what follows is old.",
+  cure: "Open the console at another node; this page goes on by itself when its own is back.",
+};
 
 const TONES = { ok: "good", warn: "warn", bad: "bad" } as const;
 const LEVELS = { ok: "Note", warn: "Warning", bad: "Broken" } as const;

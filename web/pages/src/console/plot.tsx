@@ -23,19 +23,20 @@ export function Plot({ name, series, fromMs, stepS, shown }: Props) {
     const { left, width } = (event.currentTarget as Element).getBoundingClientRect();
     setAt(Math.min(Math.max(Math.floor(((event.clientX - left) / width) * values.length), 0), values.length - 1));
   };
-  const said = at === null ? shown(newest) : shown(values[at] ?? null);
+  const most = top > 0 || newest !== null ? shown(top) : UNKNOWN;
+  const [said, beside] = at === null ? [shown(newest), `most ${most}`] : [shown(values[at] ?? null), time(fromMs + at * stepS * 1000)];
   return (
     <figure class="plot card">
       <figcaption>
         <span class="plot-name">{name}</span>
         <span class="plot-now number">{said}</span>
-        <span class="plot-most number dim">{at === null ? `most ${top > 0 || newest !== null ? shown(top) : UNKNOWN}` : time(fromMs + at * stepS * 1000)}</span>
+        <span class="plot-most number dim">{beside}</span>
       </figcaption>
       <svg
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         preserveAspectRatio="none"
         role="img"
-        aria-label={`${name} over the last hour: ${shown(newest)} now, ${shown(top)} at most`}
+        aria-label={`${name} over the last hour: ${shown(newest)} now, ${most} at most`}
         onPointerMove={point}
         onPointerLeave={() => setAt(null)}
       >
@@ -55,7 +56,7 @@ interface Stretch {
 }
 
 /** The stretches in which every value is known. */
-export function runs(values: readonly (number | null)[]): Stretch[] {
+function runs(values: readonly (number | null)[]): Stretch[] {
   const found: Stretch[] = [];
   values.forEach((value, index) => {
     if (value === null) return;

@@ -17,10 +17,8 @@ export function Replay({ operator, room, stored }: { operator: Operator; room: s
     setAfter(position);
     if (position !== "" && !POSITION.test(position)) return setFault("A position looks like 1700000000000-0.");
     const query = new URLSearchParams({ limit: String(PAGE), ...(position && { after: position }) });
-    await operator.get<EventPage>(`rooms/${encodeURIComponent(room)}/events?${query}`).then(
-      (answer) => (setPage(answer), setFault(null)),
-      (why: unknown) => setFault(saying(why)),
-    );
+    const asked = operator.get<EventPage>(`rooms/${encodeURIComponent(room)}/events?${query}`).then(setPage);
+    setFault(await asked.then(() => null, saying));
   };
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
@@ -32,7 +30,13 @@ export function Replay({ operator, room, stored }: { operator: Operator; room: s
         <h2 id="replay-heading">Replay</h2>
         <label class="inline">
           after{" "}
-          <input class="mono" value={after} placeholder="position" maxLength={40} onInput={(event) => setAfter(event.currentTarget.value)} />
+          <input
+            class="mono"
+            value={after}
+            placeholder="position"
+            maxLength={40}
+            onInput={(event) => setAfter(event.currentTarget.value)}
+          />
         </label>
         <button type="submit" class="small">
           Read

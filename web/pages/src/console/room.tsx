@@ -9,7 +9,12 @@ import { Facts, N, Table } from "./table";
 import { TailView } from "./tailview";
 import { View } from "./view";
 
-const COLUMNS = [{ name: "User", wide: true }, { name: "Session" }, { name: "Node" }, { name: "Counts for", number: true, hint: "Unless its node refreshes it" }] as const;
+const COLUMNS = [
+  { name: "User", wide: true },
+  { name: "Session" },
+  { name: "Node" },
+  { name: "Counts for", number: true, hint: "Unless its node refreshes it" },
+] as const;
 
 /** One room: what is known of it, who is in it, what comes, and what came. */
 export function RoomView({ operator, room }: { operator: Operator; room: string }) {
@@ -53,7 +58,12 @@ function RoomFacts({ seen }: { seen: RoomDetail }) {
         ["Kept for", span(seen.retention_s)],
         ...(document === null
           ? []
-          : ([["Document", `${size(document.bytes)}, ${count(document.updates)} updates behind it${document.is_folding ? ", being folded" : ""}`]] as const)),
+          : ([
+              [
+                "Document",
+                `${size(document.bytes)}, ${count(document.updates)} updates behind it${document.is_folding ? ", being folded" : ""}`,
+              ],
+            ] as const)),
       ]}
     />
   );
@@ -68,8 +78,12 @@ function Members({ members, all }: { members: readonly Member[]; all: number }) 
           <th scope="row">
             <a href={address("sessions", user_id)}>{user_id}</a>
           </th>
-          <td class="mono" data-label="Session">{sid ?? <span class="dim">not shown in this room</span>}</td>
-          <td class="mono" data-label="Node">{node ?? "–"}</td>
+          <td class="mono" data-label="Session">
+            {sid ?? <span class="dim">not shown in this room</span>}
+          </td>
+          <td class="mono" data-label="Node">
+            {node ?? "–"}
+          </td>
           <N label="Counts for">{span(Math.max(Math.round((until_ms - Date.now()) / 1000), 0))}</N>
         </tr>
       ))}

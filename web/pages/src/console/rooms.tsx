@@ -2,6 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import { ago, count, positionMs, span } from "./format";
 import type { Room, RoomPage } from "./model";
 import type { Operator } from "./operator";
+import { Pager } from "./pager";
 import { address, narrow, place } from "./place";
 import { usePoll } from "./poll";
 import { N, Table } from "./table";
@@ -27,13 +28,14 @@ const COLUMNS = [
 /** The rooms that the log knows: found by a part of the name, sorted, a page at a time. */
 export function RoomsView({ operator }: { operator: Operator }) {
   const { q = "", order = "name" } = place.value.query;
-  const [before, setBefore] = useState<readonly string[]>([]);
-  useEffect(() => setBefore([]), [q, order]);
+  const narrowed = `${order} ${q}`;
+  const [turned, setTurned] = useState<{ of: string; before: readonly string[] }>({ of: narrowed, before: [] });
+  const before = turned.of === narrowed ? turned.before : []; // another list begins at its first page
   const query = new URLSearchParams({ q, order, limit: String(PAGE), cursor: before.at(-1) ?? "" });
   if (before.length === 0) query.delete("cursor");
   const poll = usePoll<RoomPage>(operator, `rooms?${query}`, EVERY_MS);
   const turn = (cursors: readonly string[]) => {
-    setBefore(cursors);
+    setTurned({ of: narrowed, before: cursors });
     scrollTo({ top: 0 });
   };
   return (
@@ -45,15 +47,7 @@ export function RoomsView({ operator }: { operator: Operator }) {
               <RoomRow key={room.room} room={room} />
             ))}
           </Table>
-          <nav class="pager" aria-label="Pages of rooms">
-            <button type="button" disabled={before.length === 0} onClick={() => turn(before.slice(0, -1))}>
-              ← Previous page
-            </button>
-            <span class="dim number">Page {count(before.length + 1)}</span>
-            <button type="button" disabled={page.cursor === null} onClick={() => page.cursor !== null && turn([...before, page.cursor])}>
-              Next page →
-            </button>
-          </nav>
+          <Pager label="Pages of rooms" before={before} next={page.cursor} turn={turn} />
           {page.partial && (
             <p class="dim hint">
               There are more rooms than one look takes in (about 10,000): sorted is what was looked at, and the next pages go on behind it.

@@ -8,9 +8,17 @@ import { usePoll } from "./poll";
 import { N, Table } from "./table";
 import { View } from "./view";
 
-const COLUMNS = [{ name: "Session", wide: true }, { name: "State" }, { name: "Node" }, { name: "For", number: true, hint: "Since it began" }, { name: "Rooms" }, { name: "Actions" }] as const;
+const COLUMNS = [
+  { name: "Session", wide: true },
+  { name: "State" },
+  { name: "Node" },
+  { name: "For", number: true, hint: "Since it began" },
+  { name: "Rooms" },
+  { name: "Actions" },
+] as const;
 
-const FOR_GOOD = "Every token issued up to now is refused for good, and all sessions are cut on every node. Who signs in again gets in again.";
+const FOR_GOOD =
+  "Every token issued up to now is refused for good, and all sessions are cut on every node. Who signs in again gets in again.";
 
 /** The sessions of a user, on all nodes. user: "" while nobody was looked up. */
 export function SessionsView({ operator, user }: { operator: Operator; user: string }) {
@@ -49,19 +57,35 @@ function LookUp({ user }: { user: string }) {
 
 function Found({ operator, seen, after }: { operator: Operator; seen: UserSessions; after: () => void }) {
   const { user_id: user, role, revoked_at_s: revoked, sessions } = seen;
-  const revoke = async () => (await operator.post(`users/${encodeURIComponent(user)}/revoke`), `Revoked: every token that ${user} had up to now is refused.`);
+  const revoke = async () => {
+    await operator.post(`users/${encodeURIComponent(user)}/revoke`);
+    return `Revoked: every token that ${user} had up to now is refused.`;
+  };
   return (
     <>
       <div class="person card">
         <p>
           Role <strong>{role ?? "unknown: the database has not seen this user"}</strong>
         </p>
-        <p>{revoked === null ? "No token was revoked." : <>Tokens issued up to <strong class="number">{moment(revoked * 1000)}</strong> are refused.</>}</p>
+        <p>
+          {revoked === null ? (
+            "No token was revoked."
+          ) : (
+            <>
+              Tokens issued up to <strong class="number">{moment(revoked * 1000)}</strong> are refused.
+            </>
+          )}
+        </p>
         <div class="acts">
           <Act operator={operator} label="Revoke all" target={`tokens of ${user}`} sure={FOR_GOOD} danger run={revoke} after={after} />
         </div>
       </div>
-      <Table stacks caption={`Sessions (${count(sessions.length)})`} columns={COLUMNS} {...(sessions.length === 0 && { none: "Not connected now" })}>
+      <Table
+        stacks
+        caption={`Sessions (${count(sessions.length)})`}
+        columns={COLUMNS}
+        {...(sessions.length === 0 && { none: "Not connected now" })}
+      >
         {sessions.map((session) => (
           <SessionRow key={session.sid} operator={operator} session={session} after={after} />
         ))}
@@ -72,7 +96,10 @@ function Found({ operator, seen, after }: { operator: Operator; seen: UserSessio
 
 function SessionRow({ operator, session, after }: { operator: Operator; session: UserSession; after: () => void }) {
   const { sid, connected, node, since_ms, rooms } = session;
-  const cut = async () => (await operator.post(`sessions/${encodeURIComponent(sid)}/disconnect`), `Disconnected ${sid}: its client comes back and resumes.`);
+  const cut = async () => {
+    await operator.post(`sessions/${encodeURIComponent(sid)}/disconnect`);
+    return `Disconnected ${sid}: its client comes back and resumes.`;
+  };
   return (
     <tr>
       <th scope="row" class="mono">
@@ -81,9 +108,13 @@ function SessionRow({ operator, session, after }: { operator: Operator; session:
       <td data-label="State">
         <span class={connected ? "tag good" : "tag bad"}>{connected ? "Connected" : "Its node died"}</span>
       </td>
-      <td class="mono" data-label="Node">{node ?? "–"}</td>
+      <td class="mono" data-label="Node">
+        {node ?? "–"}
+      </td>
       <N label="For">{ago(since_ms)}</N>
-      <td class="why" data-label="Rooms">{rooms === null ? <span class="dim">known to its own node</span> : rooms.join(", ") || "none"}</td>
+      <td class="why" data-label="Rooms">
+        {rooms === null ? <span class="dim">known to its own node</span> : rooms.join(", ") || "none"}
+      </td>
       <td class="acts">{connected && <Act operator={operator} label="Disconnect" target={sid} run={cut} after={after} />}</td>
     </tr>
   );

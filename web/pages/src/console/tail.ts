@@ -46,7 +46,10 @@ export class Tail {
   async #follow(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       this.state.value = this.state.value === "lost" ? "lost" : "connecting";
-      const fault = await this.#once(signal).then(() => null, (why: unknown) => why);
+      const fault = await this.#once(signal).then(
+        () => null,
+        (why: unknown) => why,
+      );
       if (signal.aborted) return;
       if (fault instanceof ApiFault && fault.status >= 400 && fault.status < 500) return this.#refused(fault);
       this.state.value = "lost";

@@ -16,7 +16,7 @@ interface Props<T> {
 export function View<T>({ title, poll, tools, children }: Props<T>) {
   const value = poll.value.value;
   return (
-    <section class="view">
+    <section class="view" data-stale={poll.fault.value === null ? undefined : "yes"}>
       <div class="view-head">
         <h1 tabIndex={-1}>{title}</h1>
         <Freshness poll={poll} />
