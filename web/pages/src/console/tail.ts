@@ -51,7 +51,7 @@ export class Tail {
         (why: unknown) => why,
       );
       if (signal.aborted) return;
-      if (fault instanceof ApiFault && fault.status >= 400 && fault.status < 500) return this.#refused(fault);
+      if (fault instanceof ApiFault && fault.status >= 400 && fault.status < 500 && !fault.retryable) return this.#refused(fault);
       this.state.value = "lost";
       this.fault.value = fault === null ? null : saying(fault);
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
