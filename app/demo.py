@@ -28,7 +28,7 @@ def guest(name: str) -> Guest | None:
     shown = " ".join(unicodedata.normalize("NFKC", name).split())
     if not shown or not shown.isprintable() or len(shown) > NAME_LENGTH:
         return None
-    return Guest(PREFIX + shown.lower().replace(" ", "-"), shown)
+    return Guest(PREFIX + shown.lower().replace(" ", "-").replace("/", "-"), shown)  # an id is a part of an address
 
 
 def guest_claims(who: Guest) -> dict[str, Any]:

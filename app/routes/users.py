@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from app.audited import audited
 from app.auth import Identity
+from app.demo import PREFIX
 from app.http import ApiError, Json, bearer_of, identify, node_of, number, read_body
 from app.node import Node
 from app.payloads import BadPayload, RoleUpdate, UserUpdate
@@ -75,6 +76,8 @@ async def update_role(request: Request) -> Response:
 async def _give_role(node: Node, identity: Identity, user_id: str, role: str) -> Response:
     if user_id == identity.user_id:
         raise ApiError(403, "forbidden", "nobody changes the own role: the last admin could not take that back")
+    if user_id.startswith(PREFIX) and role != "user":
+        raise ApiError(403, "forbidden", "the demo's guests sign in by a name alone: anybody would have this role")
     async with audited(node.desk.audit, identity, f"role.{role}", checked(user_id)):
         user = await node.roles.give(user_id, role)
         if user is None:

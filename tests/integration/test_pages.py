@@ -84,6 +84,19 @@ async def test_a_name_is_enough_in_the_demo_and_makes_an_ordinary_user(fleet: Fl
     assert config["node"] == node.node.name
 
 
+async def test_a_guest_is_given_no_role_and_may_be_revoked_whatever_the_name(fleet: Fleet) -> None:
+    """Anybody may sign in by that name, and would have the role."""
+    boss = bearer("root", role="admin")
+    async with fleet.inside(demo=True) as node, httpx.AsyncClient(base_url=node.url, trust_env=False) as client:
+        guest = (await client.post("/demo/session", json={"name": "a/b"})).json()
+        headers = {"Authorization": f"Bearer {guest['token']}"}
+        assert (await client.get("/api/v1/auths/", headers=headers)).status_code == 200
+        refused = await client.post(f"/api/v1/users/{guest['id']}/update", json={"role": "admin"}, headers=boss)
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+        assert (await client.post(f"/api/v1/admin/users/{guest['id']}/revoke", headers=boss)).status_code == 200
+        assert (await client.get("/api/v1/auths/", headers=headers)).status_code == 401
+
+
 @pytest.mark.parametrize("name", ["", " ", "x" * 61, "a\u0001b", 7, None])
 async def test_a_bad_name_is_refused_in_words(fleet: Fleet, name: object) -> None:
     async with fleet.inside(demo=True) as node, httpx.AsyncClient(base_url=node.url, trust_env=False) as client:
