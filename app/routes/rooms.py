@@ -68,7 +68,10 @@ def _gone(room: str, position: Position) -> ApiError:
 
 
 async def stream(request: Request) -> Response:
-    """The same as Server-Sent Events (https://html.spec.whatwg.org/#server-sent-events), and on and on."""
+    """The same as Server-Sent Events (https://html.spec.whatwg.org/#server-sent-events), and on and on.
+
+    Without a position: from now on. With position 0-0: from the oldest that is kept.
+    """
     node, identity = node_of(request), await identify(request)
     room = await _room(request, node, identity)
 
@@ -98,28 +101,54 @@ async def follow(
     after = parse_position(given)
     if after is not None and after > await node.reader.position():
         raise _gone(room, node.hub.position)  # nobody gave this position out
+    kept = None
+    if after == Position.ZERO:
+        after = node.hub.position
+        kept = _kept(node, room, after)
     followers = node.orders.followers
     follower = Follower(node.hub, room, node.hub.position if after is None else after)
     followers.add(follower, identity, room)
     try:
         await allowed()  # again: it may have been taken away before it was known
-        gap = after is not None and isinstance(
-            await node.reader.page({room: after}, max(after, node.hub.position), limit=1), Gap
-        )
-        if gap:
-            raise _gone(room, node.hub.position)
+        if after is not None:
+            page = await node.reader.page({room: after}, max(after, node.hub.position), limit=1)
+            if isinstance(page, Gap):
+                raise _gone(room, node.hub.position)
     except BaseException:
         followers.close(follower)
         raise
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(follower, followers, shown), media_type="text/event-stream", headers=headers)
+    events = _events(kept, follower, followers, shown)
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
-async def _events(follower: Follower, followers: Followers, shown: Callable[[Entry], Entry]) -> AsyncIterator[bytes]:
+async def _kept(node: Node, room: str, until: Position) -> AsyncIterator[Entry]:
+    """What the room still has up to a position. Ends early when it is trimmed meanwhile: the client comes back, and is
+    told."""
+    at = await node.reader.oldest(room)
+    while at < until:
+        page = await node.reader.page({room: at}, until, vouch=False)
+        if isinstance(page, Gap):
+            return
+        for entry in page.entries:
+            if not entry.quiet:
+                yield entry
+        at = page.upto
+
+
+async def _events(
+    kept: AsyncIterator[Entry] | None,
+    follower: Follower,
+    followers: Followers,
+    shown: Callable[[Entry], Entry],
+) -> AsyncIterator[bytes]:
     try:
         yield b": following\n\n"
-        async for entry in follower.entries():
-            yield b": still here\n\n" if entry is None else _event(shown(entry))
+        if kept is not None:
+            async for entry in kept:
+                yield _event(shown(entry))
+        async for one in follower.entries():
+            yield b": still here\n\n" if one is None else _event(shown(one))
     finally:
         followers.close(follower)
 

@@ -112,6 +112,17 @@ async def test_a_stream_from_a_position_of_the_list_goes_on_where_the_list_ended
         assert [event["data"]["data"]["type"] for event in listed["events"]] == ["chat:new", "message", "message"]
 
 
+async def test_a_stream_from_the_beginning_has_all_that_is_kept_and_goes_on(fleet: Fleet) -> None:
+    async with fleet.inside() as node, calling(node.url) as api:
+        chat = await api.new_chat()
+        await _emit(api, chat, 0, 3)
+        async with streaming(node.url, after="0-0") as events:
+            assert (await anext(events)).data["data"]["type"] == "chat:new"
+            assert _numbers(await _take_numbers(events, 3)) == ["0", "1", "2"]
+            await _emit(api, chat, 3, 5)
+            assert _numbers(await _take_numbers(events, 2)) == ["3", "4"]
+
+
 async def test_a_stream_whose_reader_is_slow_gets_everything(fleet: Fleet) -> None:
     async with fleet.inside() as node, proxy_to(node.port) as proxy, calling(node.url) as api:
         chat = await api.new_chat()
