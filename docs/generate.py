@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
 
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))  # run as a script, from wherever
 
-from typer import Context  # noqa: E402  # behind the path
+from pydantic_core import PydanticUndefined  # noqa: E402  # behind the path
+from typer import Context  # noqa: E402
 from typer.cli import get_docs_for_click  # noqa: E402
 from typer.main import get_command  # noqa: E402
 
 from app.metrics import NODE  # noqa: E402
+from app.routes.table import OPERATIONS, Operation  # noqa: E402
+from app.settings import Settings as NodeSettings  # noqa: E402
 from cli.main import app  # noqa: E402
+from registry.settings import Settings as SharedSettings  # noqa: E402
 from telemetry.catalogue import Family  # noqa: E402
 from workers.metrics import catalogue_of  # noqa: E402
 from workers.tally import Tally  # noqa: E402
@@ -75,6 +83,94 @@ Both export what Prometheus' client knows of any process, on Linux: `process_cpu
 """
 
 
+SETTINGS = """# Settings
+
+<!-- Made by docs/generate.py from the code: do not edit. -->
+
+Environment variables, read once at the start of a process. A bad value stops the start with the setting's name, the
+value (secrets masked), and what is accepted; `roomlog check` looks without starting. Each may be a file of that name in
+`/run/secrets`, or in the folder that `SECRETS_DIR` names. The old names of Open WebUI keep working.
+
+## Nodes and workers
+
+{shared}
+
+## Nodes only
+
+{node}
+"""
+
+ROUTES = """# Routes
+
+<!-- Made by docs/generate.py from the code: do not edit. -->
+
+Bearer token and JSON, where not said otherwise; errors are `{{detail, code, retryable}}`. `/openapi.json` of any node
+has the bodies' schemas, and [the protocol](contract.md) their meaning. A body marked with * may also be a list.
+
+{routes}
+"""
+
+
+def settings() -> str:
+    """docs/settings.md."""
+    shared, node = SharedSettings.model_fields, NodeSettings.model_fields
+    return SETTINGS.format(shared=_settings(shared), node=_settings({k: v for k, v in node.items() if k not in shared}))
+
+
+def _settings(fields: Mapping[str, FieldInfo]) -> str:
+    rows = [(f"`{name.upper()}`", _default(one), _accepted(one), one.description or "") for name, one in fields.items()]
+    return table(("name", "default", "accepted", "meaning"), rows)
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if value in (None, "", PydanticUndefined):
+        return "unset"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _accepted(field: FieldInfo) -> str:
+    """The type, and the bounds that its validator has."""
+    kinds = get_args(field.annotation) if get_origin(field.annotation) in (UnionType, Union) else (field.annotation,)
+    named = [_kind(kind) for kind in kinds if kind is not type(None)]
+    return ", ".join([*named, *(f"{_SIGNS[name]} {value}" for name, value in _bounds(field))])
+
+
+def _kind(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " or ".join(f"`{one}`" if one else "empty" for one in get_args(kind))
+    return _KINDS.get(kind, "text")
+
+
+def _bounds(field: FieldInfo) -> Iterable[tuple[str, Any]]:
+    return [(name, getattr(one, name)) for one in field.metadata for name in _SIGNS if hasattr(one, name)]
+
+
+_KINDS = {int: "whole number", float: "number", bool: "`true` or `false`", Path: "folder"}
+_SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "min_length": "length ≥", "pattern": "like"}
+
+
+def routes() -> str:
+    """docs/routes.md."""
+    rows = [
+        (one.method, f"`{one.path}`", _body(one), _names(one), "no" if one.open else "yes", _answers(one))
+        for one in sorted(OPERATIONS, key=lambda one: (one.path, one.method))
+    ]
+    return ROUTES.format(routes=table(("", "path", "body", "query, headers", "token", "refusals"), rows))
+
+
+def _body(one: Operation) -> str:
+    return f"{one.body.__name__}{'*' if one.several else ''}" if one.body is not None else ""
+
+
+def _names(one: Operation) -> str:
+    return ", ".join(f"`{name}`" for name in (*one.query, *one.headers))
+
+
+def _answers(one: Operation) -> str:
+    return "; ".join(f"{status}: {meaning}" for status, meaning in one.answers)
+
+
 def metrics() -> str:
     """docs/metrics.md."""
     return METRICS.format(nodes=_families(NODE.families), workers=_families(catalogue_of(Tally()).families))
@@ -104,7 +200,12 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 
 
-PAGES: dict[str, Callable[[], str]] = {"cli.md": cli, "metrics.md": metrics}
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli,
+    "metrics.md": metrics,
+    "routes.md": routes,
+    "settings.md": settings,
+}
 """What each page must say. A new page: a function that returns its text, and a line here."""
 
 
