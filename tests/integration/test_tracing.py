@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -111,7 +112,7 @@ async def test_a_collector_that_is_away_costs_nobody_anything(fleet: Fleet) -> N
     for _ in range(5):
         await api.emit(chat, "message", {"content": "words"})
     await api.aclose()
-    assert node.stop() == 0
+    assert node.stop() in (0, -signal.SIGTERM)  # bare uvicorn ends by the signal
     assert WORD not in node.text()
 
 
