@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.nodes import ROOT, SECRET, Fleet
+from tests.support.nodes import ROOT, SECRET, Api, Fleet
 
 PAGES = sorted({ROOT / "README.md", *(ROOT / "docs").glob("*.md")})
 RUNNERS = ("sh", "js", "python")
@@ -67,6 +67,9 @@ def _name(page: Path) -> str:
 async def test_the_commands_of_a_page_work(page: Path, fleet: Fleet, tmp_path: Path) -> None:
     one, two = await asyncio.gather(fleet.node(demo="true"), fleet.node(demo="true"))
     fleet.worker()
+    api = Api(one.url)
+    await api.new_chat()  # whoever reads these pages has been there before
+    await api.client.aclose()
     (tmp_path / ".venv/bin").mkdir(parents=True)
     for name, command in (("python", f"{sys.executable}"), ("roomlog", f"{sys.executable} -m cli.main")):
         tool = tmp_path / ".venv/bin" / name
