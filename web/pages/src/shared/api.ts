@@ -16,6 +16,10 @@ interface Refusal {
   retryable?: boolean;
 }
 
+/** A node that is going away has done nothing of what it refuses, and the balancer has others: it is asked again. */
+const TRIES = 4;
+const AGAIN_MS = 400;
+
 /** HTTP calls to the node that served the page. Each raises ApiFault, and nothing else. */
 export class Api {
   readonly #token: string | null;
@@ -52,10 +56,14 @@ export class Api {
       request.headers = { "Content-Type": "application/json" };
       request.body = JSON.stringify(body);
     }
-    const answer = await this.#send(method, path, request);
-    const said: unknown = await answer.json().catch(() => null);
-    if (answer.ok) return said as T;
-    throw refused(answer.status, said);
+    for (let tries = 1; ; tries++) {
+      const answer = await this.#send(method, path, request);
+      const said: unknown = await answer.json().catch(() => null);
+      if (answer.ok) return said as T;
+      const fault = refused(answer.status, said);
+      if (fault.code !== "draining" || tries === TRIES) throw fault;
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
   }
 
   #send(method: string, path: string, request: RequestInit): Promise<Response> {
