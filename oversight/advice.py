@@ -99,7 +99,7 @@ def _fold(state: State, worker_lag_s: float) -> Iterator[Advice]:
             "bad", "fold", what, "Look at PostgreSQL and at the workers' log; start more workers if all is well."
         )
     if totals.dead_letters:
-        what = f"{totals.dead_letters} entries could not be folded and wait for somebody to look at them."
+        what = f"Entries could not be folded and wait for somebody to look at them: {totals.dead_letters}."
         yield Advice("warn", "deadletters", what, "roomlog deadletters list; then retry or drop each.")
 
 

@@ -126,7 +126,7 @@ async def test_a_worker_needs_a_worker_s_rights(shell: Shell, tmp_path: Path) ->
         assert (await guarded.run("check", **settings)).returncode == 1
 
 
-@pytest.mark.parametrize("program", PROGRAMS.keys() - {"producer"})
+@pytest.mark.parametrize("program", sorted(PROGRAMS.keys() - {"producer"}))
 def test_every_right_of_a_program_is_tried(program: Any) -> None:
     def names(words: list[str]) -> str:
         inner = words[0] in ("memory", "script", "xgroup", "xinfo")
