@@ -16,8 +16,8 @@ class Pace:
     pause must be expected to gather."""
 
     def __init__(self, longest_s: float, worth: float = WORTH) -> None:
+        self.worth = worth
         self._longest_s = longest_s
-        self._worth = worth
         self._rate = 0.0
         self._at = 0.0
 
@@ -26,7 +26,37 @@ class Pace:
         elapsed = max(now - self._at, 1e-6)
         self._at = now
         self._rate += (entries / elapsed - self._rate) * (1 - exp(-elapsed / WINDOW_S))
-        return self._longest_s if self._rate * self._longest_s >= self._worth else 0.0
+        return self._longest_s if self._rate * self._longest_s >= self.worth else 0.0
+
+
+WEIGHT = 0.1
+"""Of the last batch, in the mean."""
+
+READS_A_LOOK = 16
+"""Of so many reads one is made without its pause, to see how entries come by themselves."""
+
+
+class Reading:
+    """The same for who reads, and is asked behind each read.
+
+    What a sender has gathered comes as one read anyway: a pause is for several that would come within it.
+    """
+
+    def __init__(self, longest_s: float) -> None:
+        self._pace = Pace(longest_s)
+        self._mean = 1.0
+        self._paused = False
+        self._reads = 0
+
+    def after(self, entries: int, now: float) -> float:
+        """Seconds to wait after a read that brought so many entries at loop time `now`."""
+        if not self._paused:
+            self._mean += (entries - self._mean) * WEIGHT
+            self._pace.worth = WORTH * max(self._mean, 1.0)
+        self._reads += 1
+        pause_s = self._pace.after(entries, now)
+        self._paused = bool(pause_s) and self._reads % READS_A_LOOK != 0
+        return pause_s if self._paused else 0.0
 
 
 CROWD = 32.0
@@ -35,15 +65,12 @@ CROWD = 32.0
 WORTH_A_TRY = 1.5
 """For a sender, who then sees what the pause gathered."""
 
-WEIGHT = 0.1
-"""Of the last batch, in the mean."""
-
 TRIES_APART = (8, 1024)
 """Batches until a pause is tried again after one that gathered nothing: first, and at most, doubling between."""
 
 
 class Gathering:
-    """The same for who sends batches, and is asked behind each.
+    """The same for who sends, and is asked behind each batch.
 
     A caller who awaits each of its appends is only slowed down by a pause: one that gathers nothing is soon given up.
     """

@@ -13,7 +13,7 @@ from streams.entry import Entry, Position
 from streams.errors import RETRYABLE
 from streams.line import Line, Words
 from streams.link import Link, open_epoch
-from streams.pace import Pace
+from streams.pace import Reading
 from streams.replay import entry_of
 
 log = logging.getLogger("roomlog.tail")
@@ -59,7 +59,7 @@ class Tail:
         self._deliver = deliver
         self._lost = lost
         self._new_epoch = new_epoch
-        self._pace = Pace(pause_s)
+        self._pace = Reading(pause_s)
         self._full: Sequence[Item] = ()  # a read that may have skipped something
         self.position = Position.ZERO
         self._at = b"0-0"  # the position as the server writes it

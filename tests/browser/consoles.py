@@ -16,6 +16,9 @@ POISON = b'{"chat_id": "c", "message_id": "m", "data": {"type": "message", "data
 TABLE = "document.querySelector('tbody')?.innerText ?? ''"
 """JavaScript: the text of the view's first table, without its head."""
 
+TAIL = "document.querySelector('[aria-label^=\"Live entries\"]')?.innerText ?? ''"
+"""JavaScript: the rows of a room's live tail."""
+
 SAID = "document.querySelector('.said')?.innerText ?? ''"
 """JavaScript: what the console says was done."""
 

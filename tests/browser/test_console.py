@@ -9,14 +9,13 @@ from oversight.samples import Sample, Samples
 from streams.append import Appender, NewEntry
 from streams.link import Link
 from tests.browser.conftest import Stage, staged
-from tests.browser.consoles import SAID, TABLE, console, filled, lacks, long_task, opened, poison, shows
+from tests.browser.consoles import SAID, TABLE, TAIL, console, filled, lacks, long_task, opened, poison, shows
 from tests.contract.clients import calling, listening
 from tests.support.admins import overseeing
 from tests.support.browser import Browser, Tab
 from tests.support.nodes import Fleet, eventually, token
 from tests.support.valkey import ValkeyServer
 
-TAIL = "document.querySelector('[aria-label^=\"Live entries\"]')?.innerText ?? ''"
 REPLAYED = "document.querySelector('[aria-label^=\"Replayed\"]')?.innerText ?? ''"
 STALE = "document.querySelector('.freshness')?.innerText.includes('Not up to date')"
 

@@ -1,8 +1,7 @@
-"""The demo in a real browser, in front of two real nodes, through the nginx of deploy/."""
+"""The demo and the console in a real browser, in front of two real nodes, through the nginx of deploy/."""
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,16 +10,14 @@ import httpx
 import pytest
 
 from app.pages import POLICY
+from tests.browser.consoles import TAIL, opened, shows
 from tests.browser.conversations import ANSWER, STATUS, TUNNEL, ask, began, counter, whole
 from tests.deploy.test_nginx import site
 from tests.e2e.producer import Producer, open_producer
 from tests.support.browser import Browser
-from tests.support.nodes import Fleet
+from tests.support.nodes import Fleet, token
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8 at once"),
-    pytest.mark.skipif(shutil.which("nginx") is None, reason="there is no nginx here"),
-]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8 at once")
 
 
 @pytest.fixture
@@ -77,4 +74,20 @@ async def test_a_tunnel_before_nginx_loses_nothing_and_the_policy_is_the_nodes(
         await whole(tab)
         assert before < await tab.value(f"{ANSWER}[0].textContent.length")
         assert await counter(tab, "repeated") == "0"
+        assert tab.errors == []
+
+
+async def test_the_console_tells_of_both_nodes_and_follows_a_room(
+    fleet: Fleet, browser: Browser, producer: Producer, tmp_path: Path
+) -> None:
+    async with site(fleet, tmp_path, demo=True) as made:
+        chat = await _new_chat(made.url)
+        tab = await browser.open(f"{made.url}/console#overview&token={token('root', role='admin')}")
+        await tab.until("document.querySelectorAll('tbody')[0]?.rows.length === 2")
+        await opened(tab, "Rooms", "Rooms")
+        await shows(tab, "user:demo-ann")
+        await tab.click("link", "user:demo-ann")
+        await tab.until("document.querySelector('[aria-label^=\"Live entries\"]')")
+        async with producer.flowing([chat], "demo-ann", per_s=20):
+            await tab.until(f"({TAIL}).includes('message')")
         assert tab.errors == []

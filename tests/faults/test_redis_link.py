@@ -13,7 +13,7 @@ from streams.errors import LogUnavailable
 from streams.keys import Keys
 from tests.contract.clients import calling, listening
 from tests.contract.links import MutedProxy, breakable, port_of
-from tests.support.nodes import Fleet, eventually
+from tests.support.nodes import Api, Fleet, eventually
 from tests.support.valkey import ValkeyServer
 
 BACK_S = 3.0
@@ -98,11 +98,17 @@ async def test_a_request_that_failed_and_is_made_again_with_its_key_appears_once
             with pytest.raises(LogUnavailable):
                 await failing
             proxy.muted = False
+            await eventually(lambda: _is_ready(api), 30)
             body = {"type": "message", "data": {"content": "x"}}
             answers = [await api.client.post(path, json=body, headers={"Idempotency-Key": "k1"}) for _ in range(3)]
             assert [answer.status_code for answer in answers] == [200] * 3
             assert len({answer.json()["position"] for answer in answers}) == 1
             assert redis.xlen(stream) == before + 1
+
+
+async def _is_ready(api: Api) -> bool:
+    """Whether every link of the node has found its way again."""
+    return (await api.client.get("/readyz")).is_success
 
 
 def _message(chat: str, text: str) -> dict[str, object]:

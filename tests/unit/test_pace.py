@@ -1,6 +1,6 @@
 """When a tail waits so that entries come together, and when it does not."""
 
-from streams.pace import WINDOW_S, Gathering, Pace
+from streams.pace import WINDOW_S, Gathering, Pace, Reading
 
 LONGEST_S = 0.002
 
@@ -28,6 +28,21 @@ def test_it_stays_so_while_they_come_in_batches_and_ends_when_they_end() -> None
 def test_without_a_longest_pause_there_is_none() -> None:
     pace = Pace(0.0)
     assert not any(pace.after(1000, 100 + number * 0.001) for number in range(100))
+
+
+def test_reads_of_entries_that_come_one_by_one_are_paused_for() -> None:
+    pace, now, pause_s, pauses = Reading(LONGEST_S), 100.0, 0.0, 0
+    for _ in range(400):
+        now += pause_s or LONGEST_S / 8
+        pause_s = pace.after(8 if pause_s else 1, now)
+        pauses += bool(pause_s)
+    assert 300 < pauses < 400
+
+
+def test_what_a_sender_gathered_is_not_waited_for_again() -> None:
+    pace = Reading(LONGEST_S)
+    pauses = [bool(pace.after(8, 100 + number * LONGEST_S)) for number in range(400)]
+    assert not any(pauses[200:])
 
 
 def test_a_caller_who_awaits_each_append_is_hardly_ever_slowed_down() -> None:
