@@ -52,7 +52,7 @@ class Reading:
         """Seconds to wait after a read that brought so many entries at loop time `now`."""
         if not self._paused:
             self._mean += (entries - self._mean) * WEIGHT
-            self._pace.worth = WORTH * max(self._mean, 1.0)
+            self._pace.worth = WORTH * self._mean
         self._reads += 1
         pause_s = self._pace.after(entries, now)
         self._paused = bool(pause_s) and self._reads % READS_A_LOOK != 0
