@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -65,6 +65,18 @@ def as_url(conninfo: str) -> str:
     """A PostgreSQL URL from a conninfo string."""
     parts = conninfo_to_dict(conninfo)
     return f"postgresql://{parts.get('user', 'postgres')}@/{parts['dbname']}?host={parts['host']}"
+
+
+@contextmanager
+def no_sigterm() -> Iterator[None]:
+    """A node that has lost a task ends its process, which is the tests' own where the node is inside: a failure instead."""
+    heard: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not heard, "a node inside the test ended its process: its log says why"
 
 
 @dataclass
@@ -204,14 +216,14 @@ class Fleet:
         port = free_port()
         config = uvicorn.Config(app, port=port, ws=self.websockets, log_level="warning", timeout_graceful_shutdown=2)
         server = uvicorn.Server(config)
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        serving = asyncio.create_task(server.serve())
-        await eventually(lambda: server.started or serving.done(), DEADLINE_S)
-        try:
-            yield LocalNode(app.state.node, port)
-        finally:
-            server.should_exit = True
-            await serving
+        with no_sigterm():
+            serving = asyncio.create_task(server.serve())
+            await eventually(lambda: server.started or serving.done(), DEADLINE_S)
+            try:
+                yield LocalNode(app.state.node, port)
+            finally:
+                server.should_exit = True
+                await serving
 
     def stop_processes(self) -> None:
         """Stop them all; what they printed can still be read."""

@@ -62,7 +62,7 @@ def test_services_and_admins_may_act_for_others(role: str, serves: bool) -> None
         {"nbf": NOW + 86_400},
         {"nbf": {}},
     ],
-    ids=repr,
+    ids=lambda claims: repr(claims).replace(str(NOW - 1), "past").replace(str(NOW + 86_400), "future"),
 )
 def test_claims_of_another_shape_are_refused_with_a_reason(claims: dict[str, Any]) -> None:
     with pytest.raises(BadToken, match=r"\w+"):
