@@ -69,7 +69,7 @@ def as_url(conninfo: str) -> str:
 
 @contextmanager
 def no_sigterm() -> Iterator[None]:
-    """A node that has lost a task ends its process, which is the tests' own where the node is inside: a failure instead."""
+    """A node that has lost a task ends its process, here the tests' own: make that a failure instead."""
     heard: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _frame: heard.append(number))
     try:
