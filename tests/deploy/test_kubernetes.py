@@ -89,6 +89,17 @@ def test_probes_ask_for_routes_that_there_are() -> None:
         assert {probe["httpGet"]["port"] for key, probe in container(name).items() if key.endswith("Probe")} <= ports
 
 
+@pytest.mark.parametrize("name", PARTS)
+def test_prometheus_is_told_where_it_finds_what_the_alert_rules_ask_for(name: str) -> None:
+    """By annotations alone: no rule asks for the name of a job, another test says."""
+    said = pod(name)["metadata"]["annotations"]
+    assert said["prometheus.io/scrape"] == "true"
+    assert said["prometheus.io/path"] == "/metrics"
+    assert int(said["prometheus.io/port"]) in {port["containerPort"] for port in container(name)["ports"]}
+    given = {entry["name"]: entry["value"] for entry in container(name)["env"]}
+    assert given.get("WORKER_METRICS_PORT", "8080") == said["prometheus.io/port"]
+
+
 def test_a_node_has_the_time_to_be_forgotten_and_to_drain() -> None:
     drain_s = float(objects("ConfigMap")["roomlog"]["data"]["DRAIN_SECONDS"])
     (forget_s,) = re.findall(r"\d+", str(container("roomlog-node")["lifecycle"]["preStop"]["exec"]["command"]))

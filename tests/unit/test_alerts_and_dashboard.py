@@ -25,7 +25,7 @@ RULES = DEPLOY / "prometheus" / "alerts.yml"
 TESTS = DEPLOY / "prometheus" / "tests.yml"
 DASHBOARD = DEPLOY / "grafana" / "dashboards" / "roomlog.json"
 
-OF_PROMETHEUS = {"up": {"job", "instance"}}
+OF_PROMETHEUS = {"up"}
 WITH_PROMTOOL = pytest.mark.skipif(
     shutil.which("promtool") is None, reason="promtool comes with Prometheus; no package of Python has it"
 )
@@ -86,6 +86,12 @@ def test_what_is_asked_for_is_exported(expression: str) -> None:
     assert list(faults(expression)) == []
 
 
+@pytest.mark.parametrize("expression", [rule["expr"] for rule in alerts()] + queries())
+def test_nothing_depends_on_the_name_of_a_job(expression: str) -> None:
+    """compose.yml's Prometheus has other names than one that goes by Kubernetes' annotations."""
+    assert "job" not in {matcher.name for selector in selectors(expression) for matcher in selector.matchers.matchers}
+
+
 @pytest.mark.parametrize(
     ("expression", "fault"),
     [
@@ -106,10 +112,18 @@ def test_every_alert_says_what_it_means_and_what_to_do() -> None:
         told = rule["annotations"]
         assert told["summary"]
         assert told["description"].endswith(".")
+        assert told["description"].count(". ") >= 1, "what it means, and what to do"
         page, _, anchor = told["runbook_url"].partition("#")
         assert page == "docs/troubleshooting.md"
         anchors.add(anchor)
     assert len(anchors) == len(alerts())
+
+
+def test_what_wakes_somebody_lasts() -> None:
+    """A critical one waits a minute at least, but for what cannot be told later: its figure falls back by itself."""
+    at_once = {rule["alert"] for rule in alerts() if rule["for"] == "0m"}
+    assert at_once == {"RoomlogDeadLetters", "RoomlogEntriesLost", "RoomlogEpochReset"}
+    assert all("[1" in rule["expr"] for rule in alerts() if rule["alert"] in at_once), "kept up by its window"
 
 
 def test_every_alert_is_tested_to_fire_and_not_to() -> None:
