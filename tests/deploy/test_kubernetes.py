@@ -11,6 +11,7 @@ import yaml
 
 from app.routes.table import OPERATIONS
 from app.settings import Settings
+from tests.deploy.leaving import needed_s
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
 
@@ -103,7 +104,7 @@ def test_prometheus_is_told_where_it_finds_what_the_alert_rules_ask_for(name: st
 def test_a_node_has_the_time_to_be_forgotten_and_to_drain() -> None:
     drain_s = float(objects("ConfigMap")["roomlog"]["data"]["DRAIN_SECONDS"])
     (forget_s,) = re.findall(r"\d+", str(container("roomlog-node")["lifecycle"]["preStop"]["exec"]["command"]))
-    assert pod("roomlog-node")["spec"]["terminationGracePeriodSeconds"] >= int(forget_s) + drain_s + 5
+    assert pod("roomlog-node")["spec"]["terminationGracePeriodSeconds"] >= int(forget_s) + needed_s(drain_s)
 
 
 @pytest.mark.parametrize("name", PARTS)

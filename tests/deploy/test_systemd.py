@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
+from tests.deploy.leaving import needed_s
 
 UNITS = Path(__file__).resolve().parents[2] / "deploy" / "systemd"
 NAMES = ("roomlog-node@.service", "roomlog-worker@.service")
@@ -57,4 +58,4 @@ def test_credentials_are_settings_and_none_is_in_the_environment(name: str) -> N
 
 def test_a_node_has_the_time_to_drain() -> None:
     (stop_s,) = re.findall(r"^TimeoutStopSec=(\d+)$", (UNITS / NAMES[0]).read_text(), re.MULTILINE)
-    assert int(stop_s) >= 2 * Settings.model_fields["drain_seconds"].default + 5
+    assert int(stop_s) >= needed_s(Settings.model_fields["drain_seconds"].default)
