@@ -8,8 +8,8 @@ umask 077
 mkdir -p "$folder" # for its owner only; the files in it can be read by the containers' users
 cd "$folder"
 
-for name in webui_secret_key postgres_password grafana_password valkey_node_password valkey_worker_password \
-    valkey_operator_password valkey_producer_password; do
+for name in webui_secret_key postgres_password postgres_exporter_password grafana_password valkey_node_password \
+    valkey_worker_password valkey_operator_password valkey_producer_password; do
     [ -s "$name" ] || head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' > "$name"
     chmod 644 "$name"
 done
