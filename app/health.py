@@ -44,6 +44,8 @@ class Health:
             found.append(f"tail: nothing heard from the log for {node.tail_age_s:.1f} s")
         if time.monotonic() - node.self_report.sent_at > REPORT_LAG_S:
             found.append("log: writes fail")
+        if node.self_report.full:
+            found.append("full: the log's server has no memory left, and refuses appends")
         try:
             found += await health_of(self._client)
             found += await self._worker_lag()

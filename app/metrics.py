@@ -28,7 +28,7 @@ APPEND_FAULTS = (
     errors.EntryTooLarge,
 )
 DONE_OR_NOT = ("done", "provider_error", "replaced", "log_error")
-UNREADY = ("closing", "draining", "tail", "log", "redis", "worker", "sql", "other")
+UNREADY = ("closing", "draining", "tail", "log", "full", "redis", "worker", "sql", "other")
 
 NODE = Catalogue()
 

@@ -26,7 +26,7 @@ LOOK_S = 0.9
 class SelfReport:
     """Looks at the node and its process, at most once in LOOK_S.
 
-    sent_at: when the newest was sent, by the monotonic clock.
+    sent_at: when the newest was sent, by the monotonic clock. full: the server had no memory for more then.
     """
 
     def __init__(self, node: Node) -> None:
@@ -36,12 +36,13 @@ class SelfReport:
         self._looked_at = -LOOK_S
         self._last = NodeFacts()
         self.sent_at = -math.inf
+        self.full = False
 
     async def send(self) -> None:
         """Report the node to the others. Raises LogUnavailable."""
         node = self._node
         obeyed = min([node.hub.position, *node.repair.begun_at, *node.orders.unfinished])
-        await node.nodes.report(node.name, obeyed, self.facts())
+        self.full = not await node.nodes.report(node.name, obeyed, self.facts())
         self.sent_at = time.monotonic()
 
     async def try_to_send(self) -> None:

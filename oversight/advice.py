@@ -64,7 +64,9 @@ def _memory(used: int | None, most: int | None) -> Iterator[Advice]:
     if not used or not most or used < MEMORY_WARN * most:
         return
     what = f"The log's server uses {100 * used // most} % of its maxmemory; at 100 % every append is refused."
-    cure = "Raise maxmemory, or keep less: a smaller RETENTION_S or ROOM_KEEP."
+    if used >= most:
+        what = "The log's server is full: it uses all of its maxmemory, and refuses every append."
+    cure = "Raise maxmemory (CONFIG SET maxmemory, at once), or keep less: a smaller RETENTION_S or ROOM_KEEP."
     yield Advice("bad" if used >= MEMORY_BAD * most else "warn", "redis", what, cure)
 
 

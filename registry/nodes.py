@@ -68,11 +68,14 @@ class Nodes:
         self._keys = keys
         self._client = client
 
-    async def report(self, node: str, position: Position, facts: NodeFacts) -> None:
-        """Say that this node is alive and has delivered everything up to `position`. Raises LogUnavailable."""
+    async def report(self, node: str, position: Position, facts: NodeFacts) -> bool:
+        """Say that this node is alive and has delivered everything up to `position`. Raises LogUnavailable.
+
+        Returns whether the server takes appends; one without memory left takes reports alone.
+        """
         body = json.dumps({"position": str(position), **asdict(facts)})
         keys, args = [self._keys.nodes, self._keys.log], [node, body, str(position)]
-        await retrying(lambda: run_script(self._client, "node_report", keys, args), 1.0)
+        return bool(await retrying(lambda: run_script(self._client, "node_report", keys, args), 1.0))
 
     async def leave(self, node: str) -> None:
         await retrying(lambda: self._client.hdel(self._keys.nodes, node), 1.0)

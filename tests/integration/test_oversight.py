@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from contextlib import closing
 from typing import Any
 
 import psycopg
@@ -92,6 +93,39 @@ async def test_without_the_log_the_overview_says_so_to_admins_alone(own_fleet: F
             return bool((await admin.get("overview"))["redis"]["ok"])
 
         await eventually(back)
+
+
+async def test_a_full_log_is_what_is_wrong_and_nobody_is_taken_for_dead(
+    own_fleet: Fleet, own_valkey: ValkeyServer
+) -> None:
+    """Reports of nodes and workers are taken also where appends are refused."""
+    own_fleet.worker()
+    async with own_fleet.inside() as node, overseeing(node.url) as admin:
+        await eventually(lambda: working(admin))
+        with closing(own_valkey.client()) as client:
+            client.config_set("maxmemory", 1_000_000)
+            full_since_ms = (await admin.get("overview"))["time_ms"]
+
+        async def reported_since() -> Any:
+            seen = await admin.get("overview")
+            processes = [*seen["nodes"], *seen["workers"]]
+            return all(seen["time_ms"] - 1000 * one["seen_s"] > full_since_ms for one in processes) and seen
+
+        seen = await eventually(reported_since)
+        assert all(process["alive"] for process in [*seen["nodes"], *seen["workers"]])
+        assert [(advice["level"], advice["about"]) for advice in seen["advice"]] == [("bad", "redis")]
+        assert "is full" in seen["advice"][0]["what"]
+        ready = await eventually(lambda: unready(admin))
+        assert [reason.partition(":")[0] for reason in ready] == ["full"]
+        assert 'roomlog_unready{reason="full"} 1.0' in (await admin.client.get("/metrics")).text
+
+
+async def working(admin: Admin) -> bool:
+    return bool((await admin.get("overview"))["workers"])
+
+
+async def unready(admin: Admin) -> Any:
+    return (await admin.client.get("/readyz")).json().get("reasons")
 
 
 async def test_without_the_log_a_demoted_admin_sees_nothing(own_fleet: Fleet, own_valkey: ValkeyServer) -> None:

@@ -50,6 +50,7 @@ def test_nothing_is_said_when_all_is_well() -> None:
         ({"last_save_ok": False}, "warn"),
         ({"used_bytes": 81}, "warn"),
         ({"used_bytes": 96}, "bad"),
+        ({"used_bytes": 100}, "bad"),
     ],
 )
 def test_what_is_wrong_with_redis(changed: dict[str, Any], level: str) -> None:
