@@ -27,7 +27,7 @@ async def test_without_any_worker_a_read_on_any_node_shows_every_write_before_it
 
 async def test_ack_sql_answers_when_the_row_is_committed(fleet: Fleet) -> None:
     fleet.worker(fold_window_ms=20)
-    async with fleet.inside() as node, calling(node.url) as api:
+    async with fleet.inside(sql_wait_s=30) as node, calling(node.url) as api:
         chat = await api.new_chat()
         with psycopg.connect(fleet.database_url, autocommit=True) as sql:
             for number in range(5):
