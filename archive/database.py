@@ -102,7 +102,9 @@ def translated() -> Iterator[None]:
         about_the_data = (
             error.sqlstate[:2] in _ABOUT_THE_DATA if error.sqlstate else isinstance(error, psycopg.DataError)
         )
-        raise (ArchiveRefused if about_the_data else ArchiveUnavailable)(_one_line(error)) from error
+        if about_the_data:
+            raise ArchiveRefused(_refusal(error)) from error
+        raise ArchiveUnavailable(_one_line(error)) from error
 
 
 def connection_string(database_url: str, application_name: str) -> str:
@@ -118,6 +120,13 @@ def connection_string(database_url: str, application_name: str) -> str:
         # libpq's own words may quote the password
         raise DatabaseUnusable("not a PostgreSQL URL; expected postgresql://user:password@host:5432/database") from None
     return make_conninfo(database_url, **{key: value for key, value in defaults.items() if key not in given})
+
+
+def _refusal(error: psycopg.Error) -> str:
+    """`UniqueViolation (23505), table chats, constraint chats_pkey`, as far as PostgreSQL names them."""
+    kind = type(error).__name__ + (f" ({error.sqlstate})" if error.sqlstate else "")
+    named = {"table": error.diag.table_name, "constraint": error.diag.constraint_name, "column": error.diag.column_name}
+    return ", ".join([kind, *(f"{what} {name}" for what, name in named.items() if name)])
 
 
 def _one_line(error: psycopg.Error) -> str:

@@ -27,9 +27,10 @@ class ArchiveUnavailable(ArchiveError):
 
 
 class ArchiveRefused(ArchiveError):
-    """The database rejects the data itself; nothing was stored, and the same call will fail again."""
+    """The database rejects the data itself; nothing was stored, and the same call will fail again.
 
-    quotes_data = True  # PostgreSQL says which value it does not like
+    It names the kind of error, and the table, constraint or column; never the value, which PostgreSQL's words quote.
+    """
 
 
 class DatabaseUnusable(ArchiveError):

@@ -102,6 +102,12 @@ def told(fault: BaseException) -> Told:
     return Told(f"{name}: {message}" if message else name)
 
 
+def place(fault: BaseException) -> str:
+    """Where an exception was raised: `archive.events:88`."""
+    steps = list(traceback.walk_tb(fault.__traceback__))
+    return f"{steps[-1][0].f_globals.get('__name__')}:{steps[-1][1]}" if steps else "nowhere"
+
+
 def trace(fault: BaseException, seen: frozenset[int] = frozenset()) -> Iterator[str]:
     """The lines of a traceback, of its causes and of a group's parts, without messages that may quote a payload."""
     seen |= {id(fault)}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from archive.yjs import OURS, Vector, read, tree_merge, vector_of
 from streams.documents import Piece
+from telemetry.logs import told
 from workers.sandbox import Refused, Sandbox, SandboxDied, SandboxHung
 
 log = logging.getLogger("roomlog.compactor")
@@ -116,7 +117,7 @@ class _Search:
     async def _without(self, state: bytes, pieces: Sequence[Piece], fault: Exception) -> FoldResult:
         """The state alone, if it is the update's fault: seen twice, because a machine can kill a child too."""
         if not pieces:
-            raise UnsoundState(repr(fault)) from fault
+            raise UnsoundState(told(fault)) from fault
         try:
             return await self._survived(state, pieces)
         except FATAL as again:
@@ -124,7 +125,7 @@ class _Search:
         try:
             alone = await self._survived(state, [])
         except FATAL as unsound:
-            raise UnsoundState(repr(unsound)) from unsound
+            raise UnsoundState(told(unsound)) from unsound
         self._found += 1
         error = f"{type(fault).__name__}: {fault}"
         log.error(

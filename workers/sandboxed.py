@@ -28,6 +28,7 @@ from archive.yjs import (
     tree_merge,
     vector_of,
 )
+from telemetry.logs import told
 from workers.frames import HEAD, packed, unpacked
 from workers.rendering import rendered
 
@@ -53,7 +54,7 @@ def main() -> int:
         except MemoryError:
             return 3
         except BaseException as fault:  # noqa: BLE001  # told to the owner; pycrdt's PanicException is no Exception
-            send(sink, [b"refused", f"{type(fault).__name__}: {fault}"[:REASON_LENGTH].encode(errors="replace")])
+            send(sink, [b"refused", told(fault)[:REASON_LENGTH].encode(errors="replace")])
             return 0
         send(sink, answer)
     return 0

@@ -9,6 +9,7 @@ from archive.errors import FoldError
 from archive.fold import Sifted, fold, sift
 from archive.patches import Changes
 from streams.entry import Entry
+from telemetry.logs import place, told
 
 log = logging.getLogger("roomlog.persister")
 
@@ -29,6 +30,6 @@ def _one_by_one(entries: Sequence[Entry]) -> Sifted:
             changes = fold(changes, entry)
         except FoldError as error:
             poison.append(error)
-        except Exception as fault:  # noqa: BLE001 - parked with its reason, and visible as a dead letter
-            poison.append(FoldError(entry.position, f"the fold failed: {type(fault).__name__}: {fault}"))
+        except Exception as fault:  # noqa: BLE001 - parked with its place, and visible as a dead letter
+            poison.append(FoldError(entry.position, f"the fold failed: {told(fault)} at {place(fault)}"))
     return Sifted(changes, tuple(poison))

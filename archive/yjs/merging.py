@@ -54,4 +54,4 @@ def _guarded(work: Callable[[], bytes]) -> bytes:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as fault:
-        raise Unmergeable(f"{type(fault).__name__}: {fault}") from fault
+        raise Unmergeable(type(fault).__name__) from fault  # its words may quote the document

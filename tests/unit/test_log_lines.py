@@ -8,9 +8,9 @@ import orjson
 import psycopg
 import pytest
 
-from archive.errors import ArchiveRefused
 from streams.errors import LogUnavailable, RoomFull
 from telemetry.logs import Console, JsonLines, first_line, told, trace, without_queries
+from workers.sandbox import Refused
 
 
 def record(message: str, *args: object, fault: BaseException | None = None, **extra: str) -> logging.LogRecord:
@@ -32,7 +32,7 @@ def test_messages_of_our_own_exceptions_and_of_the_system_are_told_others_are_no
         "InsufficientPrivilege: permission denied"
     )
     assert told(psycopg.errors.CheckViolation("a secret")) == "CheckViolation"
-    assert told(ArchiveRefused("value a secret is bad")) == "ArchiveRefused"
+    assert told(Refused("value a secret is bad")) == "Refused"
 
 
 @pytest.mark.parametrize("message", ["it failed: %s", "it failed: %r"])
