@@ -28,7 +28,7 @@ class ActiveChats:
             return
 
         async def emit(active: bool) -> None:
-            await self._emitter.append(active_entry(left.user_id, left.chat_id, active))
+            await self._emitter.append(active_entry(left.user_id, left.chat_id, left.message_id, active))
 
         try:
             await self._records.tell_active(left.item, emit)

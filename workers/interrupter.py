@@ -71,7 +71,7 @@ class Interrupter:
         """Tell the chat's pages whether another task of it runs. False when there is no place for it now."""
 
         async def tell(active: bool) -> None:
-            await self._appender.append(active_entry(left.user_id, left.chat_id, active))
+            await self._appender.append(active_entry(left.user_id, left.chat_id, left.message_id, active))
 
         try:
             await self._tasks.tell_active(left.item, tell)

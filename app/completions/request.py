@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -11,8 +12,16 @@ from archive.shapes import MAX_ID_CHARS
 
 OURS = frozenset(
     {
+        "assistant_message_id",
+        "automation_id",
         "chat_id",
+        "chat_variables",
         "id",
+        "message_ids",
+        "modelIdx",
+        "new_chat",
+        "regeneration_message_id",
+        "regeneration_prompt",
         "session_id",
         "parent_id",
         "parent_message",
@@ -34,9 +43,24 @@ OURS = frozenset(
 )
 """Fields that the page adds and that no provider knows: OpenAI refuses a request that has them."""
 
+OF_CHAT = frozenset({"title_generation", "tags_generation"})
+"""Background tasks whose result belongs to the chat, and not to the answer."""
+
+
+class WantedAnswer(BaseModel):
+    """One of the answers that a page asks for at once: whose, and the message that it becomes."""
+
+    model_id: str = Field(min_length=1, max_length=256)
+    message_id: Annotated[Name, Field(max_length=MAX_ID_CHARS)]
+    modelIdx: int | None = None  # noqa: N815  # the wire's name: the column in which the page shows it
+
 
 class CompletionRequest(BaseModel):
-    """Body of POST /api/chat/completions: an OpenAI request. With `chat_id` the answer becomes message `id` of it."""
+    """Body of POST /api/chat/completions: an OpenAI request. With `chat_id` the answer becomes message `id` of it.
+
+    `message_ids` asks for several answers, each of a model. A `parent_id` of null with a question and without `chat_id`
+    begins a chat.
+    """
 
     model_config = ConfigDict(extra="allow")
 
@@ -45,6 +69,8 @@ class CompletionRequest(BaseModel):
     stream: bool = False
     chat_id: Name | None = None
     id: Annotated[Name, Field(max_length=MAX_ID_CHARS)] | None = None
+    message_ids: Annotated[list[WantedAnswer], Field(max_length=20)] | None = None
+    modelIdx: int | None = None  # noqa: N815  # the wire's name
     session_id: str | None = Field(None, max_length=255)
     parent_id: str | None = Field(None, max_length=MAX_ID_CHARS)
     user_message: dict[str, Any] | None = None
@@ -60,9 +86,32 @@ class CompletionRequest(BaseModel):
 
     @model_validator(mode="after")
     def _has_messages(self) -> CompletionRequest:
-        if self.chat_id is None and not self.messages:
+        if self.chat_id is None and not self.messages and not self.begins_chat:
             raise ValueError("messages are needed without a chat_id")
         return self
+
+    @property
+    def begins_chat(self) -> bool:
+        """Whether the question is the first of a chat that is not there yet."""
+        is_root = "parent_id" in self.model_fields_set and self.parent_id is None
+        return self.chat_id is None and is_root and self.question is not None
+
+    def each(self) -> list[CompletionRequest]:
+        """A request for each answer. What is made of the chat as a whole is made behind the first."""
+        wanted = self.message_ids or [WantedAnswer(model_id=self.model, message_id=self.id or str(uuid.uuid4()))]
+        tasks = self.background_tasks or {}
+        later = {name: asked for name, asked in tasks.items() if name not in OF_CHAT}
+        return [
+            self.model_copy(
+                update={
+                    "model": one.model_id,
+                    "id": one.message_id,
+                    "modelIdx": one.modelIdx,
+                    "background_tasks": later if number else tasks,
+                }
+            )
+            for number, one in enumerate(wanted)
+        ]
 
     @property
     def question(self) -> dict[str, Any] | None:

@@ -40,8 +40,10 @@ class Run:
 
         Pages are shown a turn that is new, but not the asking session, if one is named: it has it.
         """
-        request = turn.request
+        request, left = turn.request, self.remains
         message: dict[str, Any] = {
+            "id": left.message_id,
+            "childrenIds": [],
             "role": "assistant",
             "model": request.model,
             "done": False,
@@ -51,9 +53,10 @@ class Run:
         }
         if turn.parent_id:
             message["parentId"] = turn.parent_id
+        if request.modelIdx is not None:
+            message["modelIdx"] = request.modelIdx
         if not request.goes_on:
             message |= {"content": "", "output": []}
-        left = self.remains
         data = {"messages": {**turn.questions, left.message_id: message}, "currentId": left.message_id}
         entry = message_entry(
             left.user_id,

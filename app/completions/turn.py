@@ -43,7 +43,7 @@ def turn_of(chat: StoredChat | None, message_id: str, request: CompletionRequest
     question_id = question["id"] if question is not None else request.parent_id
     questions: JsonObject = {}
     if chat is not None and question is not None and question["id"] not in known:
-        questions = {question["id"]: said({name: value for name, value in question.items() if name != "id"})}
+        questions = {question["id"]: said(question) | {"childrenIds": [message_id]}}
     _check(questions)
     if not request.says_something:
         told = [*request.messages, *_told(known, message_id, question_id, question)]

@@ -18,29 +18,40 @@ from app.http import ApiError, Json, identify, node_of, read_body
 from app.leaving import going_away
 from app.node import Node
 from app.own_session import check_own_session
+from archive.chat import StoredChat
 from registry.tasks import is_page_only
 
 
 async def complete(request: Request) -> Response:
-    """Answer a chat's message as a task, and answer its id at once; without `chat_id`: OpenAI's own answer."""
+    """Answer messages of a chat as tasks, and answer their ids at once; without a chat: OpenAI's own answer."""
     node, identity = node_of(request), await identify(request)
     if node.drain.begun:
         raise going_away()
     body = await read_body(request, CompletionRequest)
     session = await check_own_session(node.pool, identity.user_id, body.session_id)
-    upstream = node.providers.of(identity.user_id, body)
-    if body.chat_id is None:
-        return await _plain(upstream, body)
-    owner = await _owner(node, identity, body.chat_id)
-    message_id = body.id or str(uuid.uuid4())
-    found = None if is_page_only(body.chat_id) else await node.chats.get(body.chat_id)
-    turn = turn_of(found[0] if found else None, message_id, body)
+    if body.chat_id is None and not body.begins_chat:
+        return await _plain(node.providers.of(identity.user_id, body), body)
+    owner, chat_id = await _place(node, identity, body.chat_id)
     asker = session.sid if session is not None else ""
+    chat = StoredChat.empty(chat_id, owner) if body.begins_chat else await _known(node, chat_id)
+    answers = body.model_copy(update={"chat_id": chat_id}).each()
+    turns = [turn_of(chat, str(answer.id), answer) for answer in answers]
     try:
-        task_id = await node.completions.start(owner, body.chat_id, message_id, turn, upstream, asker)
+        task_ids = [
+            await node.completions.start(
+                owner, chat_id, str(answer.id), turn, node.providers.of(identity.user_id, answer), asker
+            )
+            for answer, turn in zip(answers, turns, strict=True)
+        ]
     except TooBusy as fault:
         raise ApiError(429, "busy", str(fault), retryable=True) from fault
-    return Json({"status": True, "task_ids": [task_id], "chat_id": body.chat_id, "id": message_id})
+    return Json({"status": True, "task_ids": task_ids, "chat_id": chat_id, "id": answers[0].id})
+
+
+async def _known(node: Node, chat_id: str) -> StoredChat | None:
+    """The chat, where there is more than a page that knows it."""
+    found = None if is_page_only(chat_id) else await node.chats.get(chat_id)
+    return found[0] if found else None
 
 
 async def completed(request: Request) -> Response:
@@ -50,14 +61,21 @@ async def completed(request: Request) -> Response:
     return Json(body.model_dump())
 
 
-async def _owner(node: Node, identity: Identity, chat_id: str) -> str:
-    """Whose room the answer goes to. Raises ApiError 404 for a chat that the asking user may not write to."""
+async def _place(node: Node, identity: Identity, chat_id: str | None) -> tuple[str, str]:
+    """Whose room the answers go to, and the chat; a new one, which its first turn makes, where there is none yet.
+
+    Raises ApiError 404 for a chat that the asking user may not write to.
+    """
+    if chat_id is None:
+        begun = str(uuid.uuid4())
+        await node.owners.claim(begun, identity.user_id)
+        return identity.user_id, begun
     if is_page_only(chat_id):
-        return identity.user_id
+        return identity.user_id, chat_id
     owner = await node.access.chat_to_write(identity, chat_id)
     if owner is None:
         raise ApiError(404, "not_found", f"there is no chat {chat_id[:100]} for you")
-    return owner
+    return owner, chat_id
 
 
 async def _plain(upstream: Upstream, body: CompletionRequest) -> Response:

@@ -319,6 +319,8 @@ ROUTES = (
     _shown(
         ROUTE,
         "POST /api/chat/completions",
+        "tests/contract/test_page_turns.py::test_a_question_without_a_chat_begins_one_which_every_page_can_show",
+        "tests/contract/test_page_turns.py::test_several_models_answer_one_question_side_by_side",
         _ROUTES + "test_a_completion_on_the_other_node_comes_whole_through_a_cut",
         "tests/faults/test_completion_killed.py::test_a_killed_node_leaves_its_answer_interrupted_with_the_text_so_far",
     ),

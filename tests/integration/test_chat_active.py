@@ -38,6 +38,8 @@ async def test_a_chat_is_active_while_tasks_of_it_run_on_any_node(fleet: Fleet) 
         assert (await there.client.post(f"/api/tasks/stop/{first}")).json()["status"]
         await eventually(lambda: active(page, chat) == [True, False])
         await eventually(lambda: active(viewer, chat) == [True, False])
+        named = {body["message_id"] for body in page.of("events") if body["data"]["type"] == "chat:active"}
+        assert named <= {"m1", "m2"}, "pages take notice only of messages that they show"
         assert len(one.node.tasks) == 0
 
 
