@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import wraps
+from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from app.http import ApiError, ack_of
 from app.routes.openapi import openapi
@@ -14,6 +17,25 @@ from app.routes.table import OPERATIONS, Endpoint, Operation
 
 NAME_LENGTH = 512
 """Of a name in a path: a room of the longest kind and id has less."""
+
+SLASH = re.compile(rb"%2f", re.IGNORECASE)
+STAND_IN = "\x1f"
+"""Stands for a slash in a name while a path is taken apart. It cannot be printed: no name has one itself."""
+
+
+class NamedRoute(Route):
+    """A route with names in its path. A name may have slashes, which are written `%2F`: ids of users are addresses with
+    some sign-on services."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        raw: bytes = scope.get("raw_path") or b""
+        if STAND_IN in scope["path"] or not SLASH.search(raw):
+            return super().matches(scope)
+        path = unquote_to_bytes(SLASH.sub(STAND_IN.encode(), raw)).decode(errors="replace")
+        match, child = super().matches({**scope, "path": path})
+        if match is not Match.NONE:
+            child["path_params"] = {name: value.replace(STAND_IN, "/") for name, value in child["path_params"].items()}
+        return match, child
 
 
 def routes(prefix: str) -> list[Route]:
@@ -26,8 +48,9 @@ def routes(prefix: str) -> list[Route]:
 
 def _route(operation: Operation, path: str) -> Route:
     endpoint = _with_ack(operation.endpoint) if "ack" in operation.query else operation.endpoint
-    endpoint = _with_names(endpoint) if "{" in path else endpoint
-    return Route(path, endpoint, methods=[operation.method])
+    if "{" not in path:
+        return Route(path, endpoint, methods=[operation.method])
+    return NamedRoute(path, _with_names(endpoint), methods=[operation.method])
 
 
 def _with_names(endpoint: Endpoint) -> Endpoint:
