@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { time, UNKNOWN } from "./format";
 import type { Series } from "./model";
+import { points, stretches, type Stretch } from "./stretches";
 
 const WIDTH = 360;
 const HEIGHT = 56;
@@ -41,7 +42,7 @@ export function Plot({ name, series, fromMs, stepS, shown }: Props) {
         onPointerLeave={() => setAt(null)}
       >
         <path class="plot-ground" d={`M0 ${HEIGHT - 0.5}H${WIDTH}`} />
-        {runs(values).map((run) => (
+        {stretches(values).map((run) => (
           <Run key={run.from} run={run} top={top} step={WIDTH / values.length} />
         ))}
         {at !== null && <path class="plot-at" d={`M${((at + 0.5) * WIDTH) / values.length} 0V${HEIGHT}`} />}
@@ -50,30 +51,13 @@ export function Plot({ name, series, fromMs, stepS, shown }: Props) {
   );
 }
 
-interface Stretch {
-  from: number;
-  values: number[];
-}
-
-/** The stretches in which every value is known. */
-function runs(values: readonly (number | null)[]): Stretch[] {
-  const found: Stretch[] = [];
-  values.forEach((value, index) => {
-    if (value === null) return;
-    const last = found.at(-1);
-    if (last !== undefined && last.from + last.values.length === index) last.values.push(value);
-    else found.push({ from: index, values: [value] });
-  });
-  return found;
-}
-
 function Run({ run, top, step }: { run: Stretch; top: number; step: number }) {
-  const x = (index: number) => ((run.from + index + 0.5) * step).toFixed(1);
-  const y = (value: number) => (HEIGHT - 2 - (top > 0 ? value / top : 0) * (HEIGHT - 6)).toFixed(1);
-  const line = run.values.map((value, index) => `${x(index)} ${y(value)}`).join("L");
+  const places = points(run, step, HEIGHT, top);
+  const line = places.join("L");
+  const [first, last] = [places[0], places.at(-1)].map((place) => place?.split(" ")[0]);
   return (
     <>
-      <path class="plot-area" d={`M${x(0)} ${HEIGHT}L${line}L${x(run.values.length - 1)} ${HEIGHT}Z`} />
+      <path class="plot-area" d={`M${first} ${HEIGHT}L${line}L${last} ${HEIGHT}Z`} />
       <path class={run.values.length > 1 ? "plot-line" : "plot-line alone"} d={`M${line}h0.01`} />
     </>
   );

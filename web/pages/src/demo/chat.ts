@@ -1,5 +1,6 @@
 import { signal } from "@preact/signals";
 import type { Api } from "../shared/api";
+import { Early } from "./early";
 import { Message, type StoredMessage, type Told } from "./message";
 import { after } from "./position";
 
@@ -31,7 +32,7 @@ export class Chat {
   readonly #byId = new Map<string, Message>();
   #current: string | null = null;
   #position: string | null = null;
-  #early: ChatEvent[] = [];
+  readonly #early = new Early<ChatEvent>();
   #loads = 0;
   /** Turns that were asked here; a snapshot may be from before. */
   readonly #asked = new Set<Turn>();
@@ -49,6 +50,8 @@ export class Chat {
     this.#position = null;
     const stored = await this.#api.get<StoredChat>(`/api/v1/chats/${encodeURIComponent(this.id)}`);
     if (load !== this.#loads) return;
+    const early = this.#early.behind(stored.position);
+    if (early === null) return this.load();
     this.title.value = stored.title;
     this.#byId.clear();
     for (const message of Object.values(stored.chat.history.messages)) this.#byId.set(message.id, Message.of(message));
@@ -56,12 +59,12 @@ export class Chat {
     for (const turn of this.#asked) if (!this.#byId.has(turn.answer.id)) this.#add(turn);
     this.#position = stored.position;
     this.#order();
-    for (const event of this.#early.splice(0)) this.take(event);
+    for (const event of early) this.#fold(event);
   }
 
   /** An event of this chat. */
   take(event: ChatEvent): void {
-    if (this.#position === null) this.#early.push(event);
+    if (this.#position === null) this.#early.add(event);
     else if (after(event.position, this.#position)) this.#fold(event);
   }
 

@@ -77,8 +77,14 @@ export class Api {
   }
 }
 
+/** What a proxy answers by itself, when no node does. */
+const OF_PROXIES = new Set([502, 503, 504]);
+
 function refused(status: number, said: unknown): ApiFault {
   const { detail, code, retryable } = (said ?? {}) as Refusal;
+  if (code === undefined && OF_PROXIES.has(status)) {
+    return new ApiFault(status, "unreachable", `no node answers (HTTP ${status} of a proxy before them)`, true);
+  }
   return new ApiFault(status, code ?? "http", detail ?? `HTTP ${status}`, retryable ?? false);
 }
 
