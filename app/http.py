@@ -48,7 +48,7 @@ class Json(Response):
 
 
 def error_response(error: ApiError) -> Json:
-    headers = {"Retry-After": RETRY_AFTER_S} if error.body["retryable"] else None
+    headers = {"Retry-After": str(error.body.get("retry_after_s", RETRY_AFTER_S))} if error.body["retryable"] else None
     return Json(error.body, error.status, headers)
 
 

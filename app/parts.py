@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from app import __version__, metrics
 from app.active_chats import ActiveChats
 from app.admission import Admissions
+from app.allowance import Allowance
 from app.asked import Asked
 from app.auth import Tokens
 from app.calls import ANSWERED, ASK, Calls
@@ -134,6 +135,7 @@ class Parts(Stores):
         self.server = Server(settings, manager, self.gate, self.sessions)
         self._events().register(self.server)
         self.folded = FoldedWaiter(self.rooms)
+        self.sign_ins = Allowance(settings.demo_sign_ins_per_min)
         self.desk = Desk(link, client, archive, settings.worker_lag_s, __version__)
 
     def _documents(self) -> DocumentSocket:

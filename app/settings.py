@@ -79,6 +79,9 @@ class Settings(SharedSettings):
     )
     demo_nodes: str = Field("", description="Addresses of all nodes, separated by commas, for the demo to link to.")
     demo_model: str = Field("echo", description="Model that answers in the demo.")
+    demo_sign_ins_per_min: int = Field(
+        30, ge=1, le=60_000, description="Sign-ins to the demo from one address at one node; above it: 429."
+    )
 
     embedded_worker: bool = Field(True, description="With embedded servers only: run a worker beside this node.")
     session_ttl_s: int = Field(600, ge=1, description="Seconds for which a session that went away may come back.")

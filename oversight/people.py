@@ -89,5 +89,5 @@ def _session(sid: str, until_ms: int, entries: Mapping[str, Pooled], alive: set[
     entry = entries.get(sid)
     if entry is None:
         return UserSession(sid, None, False, None, until_ms)
-    node = entry.connection.partition("/")[0]
+    node = entry.node
     return UserSession(sid, node, node in alive, entry.since_ms, until_ms)

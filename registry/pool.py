@@ -30,6 +30,11 @@ class Pooled:
     connection: str
     since_ms: int = 0
 
+    @property
+    def node(self) -> str:
+        """The name of the node that has it."""
+        return self.connection.partition("/")[0]
+
 
 class Pool:
     """All calls may be repeated and raise LogUnavailable. ttl_s: how long an entry lives that nobody refreshes."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,6 +18,10 @@ from app.payloads import BadPayload, DemoName
 async def session(request: Request) -> Response:
     """Sign in to the demo by a name: a token of an ordinary user, the same user for the same name."""
     node = _node_with_demo(request)
+    wait_s = ceil(node.sign_ins.take(request.client.host if request.client else ""))
+    if wait_s:
+        text = f"too many have signed in from your address: try again in {wait_s} s"
+        raise ApiError(429, "too_many", text, retryable=True, retry_after_s=wait_s)
     who = guest((await read_body(request, DemoName)).name)
     if who is None:
         raise BadPayload(f"name: 1 to {NAME_LENGTH} printable characters")
@@ -24,13 +30,19 @@ async def session(request: Request) -> Response:
 
 
 async def config(request: Request) -> Response:
-    """What the demo page shows: this node's name and place in the log, where the nodes are, and which model answers."""
+    """What the demo page shows: the node that it is at and how far the log is read, where the nodes are, which model
+    answers.
+
+    sid: the page's session. Behind a balancer its socket is not always at the node that is asked.
+    """
     node = _node_with_demo(request)
+    sid = request.query_params.get("sid", "")
+    session = await node.pool.find(sid[:100]) if sid else None
     settings = node.settings
     provider = "upstream" if settings.openai_api_base_url else "embedded"
     return Json(
         {
-            "node": node.name,
+            "node": session.node if session is not None else node.name,
             "position": str(node.hub.position),
             "nodes": settings.demo_addresses,
             "model": settings.demo_model,

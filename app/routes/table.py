@@ -149,6 +149,7 @@ CHANNELS = (
 )
 
 _NO_DEMO = ((404, "The demo is off"),)
+_CROWD = (429, "Too many sign-ins from this address; retry after `retry_after_s`")
 _ADMIN_ROOMS = ("q", "cursor", "limit", "order")
 _OVERSEEN = (*_ADMIN, *_DOWN)
 _OVERSEEN_ONE = (*_OVERSEEN, (404, "There is none any more"))
@@ -253,8 +254,8 @@ OPERATIONS = (
     Operation("POST", "/api/tasks/chat/{chat_id}/stop", tasks.stop_of_chat, answers=_WRITE[:1]),
     Operation("GET", "/api/version", status.version, open=True),
     Operation("GET", "/api/config", status.config, open=True),
-    Operation("POST", "/demo/session", demo.session, DemoName, open=True, answers=_NO_DEMO),
-    Operation("GET", "/demo/config", demo.config, open=True, answers=_NO_DEMO),
+    Operation("POST", "/demo/session", demo.session, DemoName, open=True, answers=(*_NO_DEMO, _CROWD)),
+    Operation("GET", "/demo/config", demo.config, None, ("sid",), open=True, answers=_NO_DEMO),
     Operation("GET", "/livez", status.livez, open=True),
     Operation("GET", "/readyz", status.readyz, open=True, answers=((503, "Not ready: {reasons}"),)),
     Operation("GET", "/metrics", status.metrics, open=True),

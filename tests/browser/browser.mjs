@@ -57,6 +57,7 @@ const orders = {
   see: (order) => at(order).waitFor({ state: order.state ?? "visible" }),
   address: ({ name }) => tabs.get(name).url(),
   go: ({ name, url }) => tabs.get(name).goto(url).then(() => null),
+  reload: ({ name }) => tabs.get(name).reload().then(() => null),
   // A JavaScript expression's value; `until`: as soon as it is true.
   value: ({ name, code, argument }) => tabs.get(name).evaluate(code, argument),
   // It is asked from outside: in the page its policy forbids to evaluate a text.

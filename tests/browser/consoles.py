@@ -24,8 +24,8 @@ SAID = "document.querySelector('.said')?.innerText ?? ''"
 
 
 async def console(stage: Stage, place: str = "overview", /, **options: object) -> Tab:
-    """The console of an admin on the first node, opened at a place."""
-    link = f"{stage.here.url}/console#{place}&token={token('root', role='admin')}"
+    """The console of an admin, opened at a place."""
+    link = f"{stage.url}/console#{place}&token={token('root', role='admin')}"
     tab = await stage.browser.open(link, **options)
     await tab.see("navigation", "Views")
     return tab

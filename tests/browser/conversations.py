@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.browser.conftest import Stage
 from tests.support.browser import Tab
-from tests.support.nodes import eventually
+from tests.support.nodes import Process, eventually
 
 TEXT = " ".join(f"word-{number}" for number in range(200))
 ANSWER = "document.querySelectorAll('.message:not(.mine) .text')"
@@ -19,6 +19,16 @@ TUNNEL = ("switch", "Go through a tunnel")
 async def ask(tab: Tab, text: str = TEXT) -> None:
     await tab.fill("textbox", "Write to the assistant", text)
     await tab.press("Enter")
+
+
+async def asked_at(node: Process, stage: Stage, name: str, text: str = TEXT) -> str:
+    """The same without a page, at one node: it writes the answer. Returns the chat."""
+    async with stage.api(name, node.url) as client:
+        chat = str((await client.post("/api/v1/chats/new", json={"title": "Asked elsewhere"})).json()["id"])
+        question = {"id": "q", "parentId": None, "role": "user", "content": text}
+        body = {"model": "echo", "stream": True, "chat_id": chat, "id": "a", "user_message": question}
+        assert (await client.post("/api/chat/completions", json=body)).is_success
+        return chat
 
 
 async def began(tab: Tab, characters: int = 40) -> None:
@@ -44,7 +54,7 @@ async def counter(tab: Tab, name: str) -> str:
 
 async def ended(stage: Stage, name: str) -> None:
     """Wait until the newest answer in the user's only chat has ended, whoever knows it."""
-    async with stage.api(name, stage.there.url) as client:
+    async with stage.api(name) as client:
         chat_id = (await client.get("/api/v1/chats/")).json()[0]["id"]
 
         async def over() -> bool:

@@ -1,10 +1,25 @@
-"""The demo's chat in a real browser: an answer is whole, whatever happens to the connection."""
+"""The demo's chat in a real browser before nginx: an answer is whole, whatever happens to the connection."""
 
 from __future__ import annotations
 
-from tests.browser.conftest import Stage
-from tests.browser.conversations import ANSWER, STATUS, TUNNEL, answer, ask, began, counter, ended, whole
-from tests.e2e.balancer import balancer_before
+from pathlib import Path
+
+from tests.browser.conftest import Stage, staged
+from tests.browser.conversations import (
+    ANSWER,
+    STATUS,
+    TEXT,
+    TUNNEL,
+    answer,
+    ask,
+    asked_at,
+    began,
+    counter,
+    ended,
+    whole,
+)
+from tests.support.admins import overseeing
+from tests.support.browser import Browser
 from tests.support.nodes import Fleet
 
 WATCHED = """(() => {
@@ -46,57 +61,59 @@ async def test_in_the_tunnel_a_question_is_refused_where_it_is_asked_and_stays_w
     assert tab.errors == []
 
 
-async def test_who_was_away_for_too_long_reads_anew_and_has_the_whole_answer(fleet: Fleet, stage: Stage) -> None:
-    forgetful = await fleet.node(demo=True, echo_words_s=40, session_ttl_s=1)
-    tab = await stage.guest("Ann", forgetful.url)
-    await ask(tab)
+async def test_who_was_away_for_too_long_reads_anew_and_has_the_whole_answer(
+    fleet: Fleet, browser: Browser, tmp_path: Path
+) -> None:
+    async with staged(fleet, browser, tmp_path, session_ttl_s=1) as stage:
+        tab = await stage.guest("Ann")
+        await ask(tab)
+        await began(tab)
+        await tab.check(*TUNNEL, True)
+        await ended(stage, "Ann")
+        await tab.check(*TUNNEL, False)
+        await whole(tab)
+        await tab.until(STATUS.format("read anew"))
+        assert await counter(tab, "repeated") == "0"
+        assert tab.errors == []
+
+
+async def test_the_page_goes_on_at_the_other_node_when_its_own_is_killed(stage: Stage) -> None:
+    tab = await stage.guest("Ann")
+    doomed = await stage.node_of(tab)
+    staying = stage.other(doomed)
+    await tab.go(f"{stage.url}/#chat={await asked_at(staying, stage, 'Ann')}")  # who writes the answer is not killed
     await began(tab)
-    await tab.check(*TUNNEL, True)
-    await ended(stage, "Ann")
-    await tab.check(*TUNNEL, False)
+    doomed.kill()
+    await tab.until(STATUS.format("nothing was lost"))
     await whole(tab)
-    await tab.until(STATUS.format("read anew"))
+    assert await stage.node_of(tab) is staying
     assert await counter(tab, "repeated") == "0"
     assert tab.errors == []
 
 
-async def test_the_page_goes_on_at_the_other_node_when_its_own_is_killed(stage: Stage) -> None:
-    async with balancer_before(stage.there.port) as balancer:
-        tab = await stage.guest("Ann", balancer.url)
+async def test_an_answer_whose_node_is_killed_is_said_to_be_interrupted(
+    fleet: Fleet, browser: Browser, tmp_path: Path
+) -> None:
+    async with staged(fleet, browser, tmp_path, task_lease_s=2) as stage, overseeing(stage.url) as admin:
+        tab = await stage.guest("Ann")
         await ask(tab)
         await began(tab)
-        async with balancer.outage():
-            balancer.point_at(stage.here.port)  # the answer is written on at the other node
-        await tab.until(STATUS.format("nothing was lost"))
-        await began(tab, 400)
-        stage.here.kill()
-        balancer.point_at(stage.there.port)
-        await whole(tab)
-        assert await counter(tab, "repeated") == "0"
-        assert all("ERR_" in error or "WebSocket" in error for error in tab.errors), tab.errors
-
-
-async def test_an_answer_whose_node_is_killed_is_said_to_be_interrupted(fleet: Fleet, stage: Stage) -> None:
-    doomed = await fleet.node(demo=True, echo_words_s=40, task_lease_s=2)
-    async with balancer_before(doomed.port) as balancer:
-        tab = await stage.guest("Ann", balancer.url)
-        await ask(tab)
-        await began(tab)
-        doomed.kill()
-        balancer.point_at(stage.there.port)
+        (task,) = (await admin.get("tasks"))["tasks"]
+        (await stage.node_named(task["node"])).kill()
         await tab.until("document.querySelector('.ended')?.innerText.startsWith('Interrupted')")
         await tab.miss("button", "Stop")
-        assert (await answer(tab)).startswith("word-0 ")
+        assert TEXT.startswith(await answer(tab))
         assert await counter(tab, "repeated") == "0"
+        assert tab.errors == []
 
 
 async def test_a_stop_in_another_tab_on_the_other_node_ends_the_answer_in_both(stage: Stage) -> None:
     one = await stage.guest("Ann")
+    two = await stage.guest("Ann", beside=one)
     await ask(one)
     await began(one)
     await one.until("location.hash.includes('chat=')")
-    two = await stage.guest("Ann", stage.there.url)
-    await two.go(f"{stage.there.url}/{await one.value('location.hash')}")
+    await two.go(f"{stage.url}/{await one.value('location.hash')}")
     await began(two)
     await two.click("button", "Stop")
     for tab in (one, two):
@@ -106,19 +123,19 @@ async def test_a_stop_in_another_tab_on_the_other_node_ends_the_answer_in_both(s
     assert await answer(one) == await answer(two)
 
 
-async def test_a_long_answer_is_only_added_to_and_nothing_jumps(fleet: Fleet, stage: Stage) -> None:
-    swift = await fleet.node(demo=True, echo_words_s=2000)
-    tab = await stage.guest("Ann", swift.url)
-    await tab.click("button", "An answer of 10,000 words")
-    await began(tab)
-    await tab.value(WATCHED)
-    await tab.miss("button", "Stop")
-    await tab.until(f"{ANSWER}[0].textContent.length > 50000")
-    assert await tab.value("window.removed") == 0
-    assert await tab.value("window.shift") < 0.05
-    end = "document.querySelector('.scroller')"
-    assert await tab.value(f"{end}.scrollHeight - {end}.scrollTop - {end}.clientHeight") < 2
-    assert tab.errors == []
+async def test_a_long_answer_is_only_added_to_and_nothing_jumps(fleet: Fleet, browser: Browser, tmp_path: Path) -> None:
+    async with staged(fleet, browser, tmp_path, echo_words_s=2000) as stage:
+        tab = await stage.guest("Ann")
+        await tab.click("button", "An answer of 10,000 words")
+        await began(tab)
+        await tab.value(WATCHED)
+        await tab.miss("button", "Stop")
+        await tab.until(f"{ANSWER}[0].textContent.length > 50000")
+        assert await tab.value("window.removed") == 0
+        assert await tab.value("window.shift") < 0.05
+        end = "document.querySelector('.scroller')"
+        assert await tab.value(f"{end}.scrollHeight - {end}.scrollTop - {end}.clientHeight") < 2
+        assert tab.errors == []
 
 
 async def test_a_page_that_is_reloaded_in_the_middle_shows_the_whole_answer(stage: Stage) -> None:
@@ -126,7 +143,7 @@ async def test_a_page_that_is_reloaded_in_the_middle_shows_the_whole_answer(stag
     await ask(tab)
     await began(tab)
     await tab.until("location.hash.includes('chat=')")
-    await tab.value("location.reload()")
+    await tab.reload()
     await whole(tab)
     assert await counter(tab, "repeated") == "0"
     assert tab.errors == []

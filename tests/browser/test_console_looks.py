@@ -32,7 +32,7 @@ async def test_every_view_is_without_serious_faults(
 ) -> None:
     await filled(appender, 250)
     await poison(appender)
-    async with calling(stage.there.url) as alice, listening(stage.here.url), listening(stage.there.url):
+    async with calling(stage.url) as alice, listening(stage.url), listening(stage.url):
         task = await long_task(alice)
         tab = await console(stage, **options)
         await tab.until("document.querySelector('.advice')?.innerText.includes('deadletters')")
@@ -73,7 +73,7 @@ async def test_every_view_is_without_serious_faults(
 
 
 async def test_nothing_jumps_while_numbers_change(stage: Stage) -> None:
-    async with calling(stage.there.url) as alice:
+    async with calling(stage.url) as alice:
         await long_task(alice)
         tab = await console(stage)
         await tab.until("document.querySelectorAll('.plot').length > 0")

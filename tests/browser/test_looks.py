@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 import pytest
 
-from tests.browser.conftest import Stage
+from app.pages import POLICY
+from tests.browser.conftest import Stage, staged
 from tests.browser.conversations import ask, began, whole
-from tests.support.browser import PHONE, Tab
+from tests.support.browser import PHONE, Browser, Tab
 from tests.support.nodes import Fleet
 
 SHORT = "In light, in dark, and on a phone.\n\nThis is what is said back."
@@ -21,7 +24,7 @@ async def _open(tab: Tab, role: str, label: str) -> None:
 
 @pytest.mark.parametrize(("look", "options"), [("light", {}), ("dark", {"colorScheme": "dark"}), ("phone", PHONE)])
 async def test_every_view_is_without_serious_faults(stage: Stage, look: str, options: dict[str, object]) -> None:
-    tab = await stage.browser.open(f"{stage.here.url}/", **options)
+    tab = await stage.browser.open(f"{stage.url}/", **options)
     await tab.see("button", "Sign in")
     await _looked_at(tab, f"{look}-sign-in")
     await tab.fill("textbox", "Your name", "Ann")
@@ -52,7 +55,7 @@ async def _looked_at(tab: Tab, name: str) -> None:
 
 
 async def test_it_works_by_keyboard_alone(stage: Stage) -> None:
-    tab = await stage.browser.open(f"{stage.here.url}/")
+    tab = await stage.browser.open(f"{stage.url}/")
     await tab.see("button", "Sign in")
     await tab.press("Tab")
     assert await tab.value("document.activeElement.textContent.trim()") == "Skip to the content"
@@ -72,7 +75,7 @@ async def test_it_works_by_keyboard_alone(stage: Stage) -> None:
 
 
 async def test_the_theme_that_was_chosen_stays_and_the_systems_counts_until_then(stage: Stage) -> None:
-    tab = await stage.browser.open(f"{stage.here.url}/", colorScheme="dark")
+    tab = await stage.browser.open(f"{stage.url}/", colorScheme="dark")
     await tab.see("button", "Sign in")
     ground = "getComputedStyle(document.body).backgroundColor"
     dark = await tab.value(ground)
@@ -87,26 +90,48 @@ async def test_the_theme_that_was_chosen_stays_and_the_systems_counts_until_then
     assert tab.errors == []
 
 
-async def test_the_same_chat_is_opened_on_the_other_node_without_signing_in_again(fleet: Fleet, stage: Stage) -> None:
-    linked = await fleet.node(demo=True, echo_words_s=40, demo_nodes=f"http://127.0.0.1:9,{stage.there.url}")
-    tab = await stage.guest("Ann", linked.url)
-    await ask(tab)
-    await began(tab)
-    await tab.until("location.hash.includes('chat=')")
-    there = await tab.value(f"[...document.links].find((link) => link.href.startsWith('{stage.there.url}')).href")
-    other = await stage.browser.open(there)
-    await whole(tab)
-    await whole(other)
-    assert "token" not in await other.value("location.href")
-    assert tab.errors == other.errors == []
+async def test_the_same_chat_is_opened_at_a_node_of_its_own_address_without_signing_in_again(
+    fleet: Fleet, browser: Browser, tmp_path: Path
+) -> None:
+    """What the page links to are the nodes themselves: there is no balancer before this one."""
+    other = await fleet.node(demo=True)
+    async with staged(fleet, browser, tmp_path, demo_nodes=f"http://127.0.0.1:9,{other.url}") as stage:
+        tab = await stage.guest("Ann")
+        await ask(tab)
+        await began(tab)
+        await tab.until("location.hash.includes('chat=')")
+        link = await tab.value(f"[...document.links].find((link) => link.href.startsWith('{other.url}')).href")
+        beside = await browser.open(link)
+        await whole(tab)
+        await whole(beside)
+        assert "token" not in await beside.value("location.href")
+        assert tab.errors == beside.errors == []
+
+
+async def test_who_signs_in_too_often_is_told_so_where_the_name_is_typed(
+    fleet: Fleet, browser: Browser, tmp_path: Path
+) -> None:
+    async with staged(fleet, browser, tmp_path, demo_sign_ins_per_min=1) as stage:
+        async with httpx.AsyncClient(base_url=stage.url, trust_env=False) as client:
+            for _ in stage.nodes:
+                while (await client.post("/demo/session", json={"name": "Ben"})).is_success:
+                    continue
+        tab = await browser.open(f"{stage.url}/")
+        await tab.fill("textbox", "Your name", "Ann")
+        await tab.press("Enter")
+        await tab.until("document.querySelector('.signin .fault')?.innerText.includes('try again in')")
+        assert await tab.value("document.querySelector('.signin input').value") == "Ann"
+        assert await tab.faults() == []
+        assert all("429" in error for error in tab.errors), tab.errors
 
 
 async def test_a_page_loads_nothing_from_elsewhere_and_its_policy_forbids_it(stage: Stage) -> None:
     tab = await stage.guest("Ann")
     loaded = await tab.value("performance.getEntriesByType('resource').map((entry) => new URL(entry.name).origin)")
-    assert set(loaded) == {stage.here.url}
+    assert set(loaded) == {stage.url}
     async with httpx.AsyncClient(trust_env=False) as client:
-        page = await client.get(f"{stage.here.url}/")
+        page = await client.get(f"{stage.url}/")
+    assert page.headers.get_list("content-security-policy") == [POLICY]  # nginx adds none of its own
     assert "<style" not in page.text
     assert " style=" not in page.text
     await tab.value("document.body.append(Object.assign(document.createElement('script'), { text: 'window.ran = 1' }))")

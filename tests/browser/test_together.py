@@ -14,8 +14,9 @@ NOTE = "document.querySelector('.ProseMirror').textContent.replaceAll('\\u2060',
 
 
 async def _both(stage: Stage) -> tuple[Tab, Tab]:
-    ann, ben = await asyncio.gather(stage.guest("Ann"), stage.guest("Ben", stage.there.url))
-    return ann, ben
+    """Each is connected to another node."""
+    ann = await stage.guest("Ann")
+    return ann, await stage.guest("Ben", beside=ann)
 
 
 async def test_people_talk_in_a_channel_and_see_who_is_typing(stage: Stage) -> None:

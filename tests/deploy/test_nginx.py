@@ -8,77 +8,25 @@ import ssl
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from websockets.asyncio.client import connect
 
 from tests.contract.clients import calling
-from tests.deploy.names import Names, names
-from tests.deploy.nginx import DEPLOY, Nginx, certify, nginx_before
+from tests.deploy.nginx import DEPLOY, certify
+from tests.deploy.site import ADDRESSES, site
 from tests.e2e.producer import Producer, hears, open_producer
 from tests.support.js import POLLING, UPGRADE, WEBSOCKET, Js, JsClient, js
-from tests.support.nodes import Fleet, Process, bearer, eventually, token
-from tests.support.valkey import free_port
+from tests.support.nodes import Fleet, bearer, eventually, token
 
 __all__ = ["js"]
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8 at once")
 
-ADDRESSES = ("127.0.0.1", "127.0.0.2")
 SOCKET = "/ws/socket.io/?EIO=4&transport="
 TRANSPORTS = pytest.mark.parametrize("transports", [POLLING, UPGRADE, WEBSOCKET], ids=["polling", "upgrade", "ws"])
-
-
-@dataclass
-class Site:
-    """nginx, the names that it asks for, and the nodes by their address."""
-
-    nginx: Nginx
-    names: Names
-    nodes: dict[str, Process]
-
-    @property
-    def url(self) -> str:
-        return self.nginx.url
-
-    async def connections(self) -> dict[str, int]:
-        """How many clients each living node has."""
-        async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
-            alive = {host: node for host, node in self.nodes.items() if node.process and node.process.poll() is None}
-            return {
-                host: (await client.get(f"{node.url}/readyz")).json()["connections"] for host, node in alive.items()
-            }
-
-    async def node_of_the_only_client(self) -> Process:
-        (host,) = [host for host, count in (await self.connections()).items() if count]
-        return self.nodes[host]
-
-
-@asynccontextmanager
-async def site(
-    fleet: Fleet, folder: Path, more: dict[str, str] | None = None, hosts: tuple[str, ...] = ADDRESSES, **settings: Any
-) -> AsyncIterator[Site]:
-    """Nodes with names, and nginx before them. `more`: of nginx's files, what becomes what."""
-    port = free_port()
-    started = await asyncio.gather(*(fleet.node_at(host, port, **settings) for host in hosts))
-    nodes = {node.host: node for node in started}
-    async with names() as served:
-        served.addresses = {f"node{number}": [host] for number, host in enumerate(hosts, 1)}
-        async with nginx_before(port, served.port, folder, more) as nginx:
-            made = Site(nginx, served, nodes)
-            await eventually(lambda: _answers(made.url))
-            yield made
-
-
-async def _answers(url: str) -> bool:
-    """nginx has resolved the name by now."""
-    async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
-        return (await client.get(f"{url}/livez")).is_success
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.deploy.test_nginx import Site, site
+from tests.deploy.site import Site, site
 from tests.e2e.producer import hears, open_producer
 from tests.support.js import POLLING, WEBSOCKET, Js, js
 from tests.support.nodes import DEADLINE_S, Fleet, Process, eventually, token

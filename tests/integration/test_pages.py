@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 
 from app.demo_commons import LOBBY, NOTE_TITLE
 from app.pages import FOR_EVER, POLICY, page_routes
+from tests.contract.clients import listening
 from tests.support.nodes import SECRET, Fleet, bearer
 
 
@@ -95,6 +96,31 @@ async def test_a_guest_is_given_no_role_and_may_be_revoked_whatever_the_name(fle
         assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
         assert (await client.post(f"/api/v1/admin/users/{guest['id']}/revoke", headers=boss)).status_code == 200
         assert (await client.get("/api/v1/auths/", headers=headers)).status_code == 401
+
+
+async def test_who_signs_in_too_often_is_told_when_to_come_back(fleet: Fleet) -> None:
+    async with fleet.inside(demo=True, demo_sign_ins_per_min=2) as node, _client(node.url) as client:
+        answers = [await client.post("/demo/session", json={"name": "Ann"}) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    refusal = answers[-1].json()
+    assert (refusal["code"], refusal["retryable"]) == ("too_many", True)
+    assert f"try again in {refusal['retry_after_s']} s" in refusal["detail"]
+    assert answers[-1].headers["retry-after"] == str(refusal["retry_after_s"])
+
+
+async def test_the_page_is_told_which_node_has_its_socket_whichever_it_asks(fleet: Fleet) -> None:
+    async with (
+        fleet.inside(demo=True) as here,
+        fleet.inside(demo=True) as there,
+        _client(here.url) as client,
+        listening(there.url) as page,
+    ):
+        told = [
+            (await client.get("/demo/config", params=query)).json()["node"] for query in ({"sid": page.get_sid()}, {})
+        ]
+        unknown = (await client.get("/demo/config", params={"sid": "x" * 999})).json()["node"]
+    assert told == [there.node.name, here.node.name]
+    assert unknown == here.node.name
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 61, "a\u0001b", 7, None])

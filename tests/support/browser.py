@@ -71,6 +71,9 @@ class Tab:
     async def go(self, url: str) -> None:
         await self._do("go", url=url)
 
+    async def reload(self) -> None:
+        await self._do("reload")
+
     async def scheme(self, value: str) -> None:
         """ "light" or "dark", as the system has it."""
         await self._do("scheme", value=value)

@@ -1,3 +1,4 @@
+import { useRef } from "preact/hooks";
 import { Empty } from "../shared/ui";
 import { Act } from "./act";
 import { ago, count, moment } from "./format";
@@ -95,7 +96,10 @@ function Found({ operator, seen, after }: { operator: Operator; seen: UserSessio
 }
 
 function SessionRow({ operator, session, after }: { operator: Operator; session: UserSession; after: () => void }) {
-  const { sid, connected, node, since_ms, rooms } = session;
+  const { sid, connected, node, since_ms } = session;
+  const known = useRef<string[] | null>(null); // behind a balancer it is not always the session's own node that is asked
+  known.current = session.rooms ?? known.current;
+  const rooms = known.current;
   const cut = async () => {
     await operator.post(`sessions/${encodeURIComponent(sid)}/disconnect`);
     return `Disconnected ${sid}: its client comes back and resumes.`;

@@ -4,7 +4,7 @@ import { Api } from "../shared/api";
 import { Counters } from "./counters";
 import { isPosition } from "./position";
 
-/** What the node says of itself and of the demo. nodes: addresses; position: up to where the node has read the log. */
+/** What a node says of the demo. node: the one that has this socket; nodes: addresses; position: up to where the log was read. */
 export interface Config {
   node: string;
   position: string;
@@ -82,7 +82,7 @@ export class Link {
     if (this.#before.value) this.recovered.value = this.socket.recovered;
     this.#before.value = true;
     this.#connected.value = true;
-    const config = this.api.get<Config>("/demo/config").then((found) => (this.config.value = found));
+    const config = this.api.get<Config>(`/demo/config?sid=${this.socket.id}`).then((found) => (this.config.value = found));
     void this.counters.linked(config.then((found) => found.position));
   }
 
