@@ -25,6 +25,7 @@ _LINK = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
 _SESSION = b"SELECT set_config('statement_timeout', %s, false), set_config('enable_seqscan', 'off', false)"
 # SQLSTATE classes that speak about the data: data exception, integrity constraint, program limit.
 _ABOUT_THE_DATA = ("22", "23", "54")
+_MIGRATE = ": it is not migrated; a node or a worker that starts does that (roomlog worker)"
 
 
 def open_pool(
@@ -104,7 +105,7 @@ def translated() -> Iterator[None]:
         )
         if about_the_data:
             raise ArchiveRefused(_refusal(error)) from error
-        raise ArchiveUnavailable(_one_line(error)) from error
+        raise ArchiveUnavailable(_one_line(error) + _advice(error)) from error
 
 
 def connection_string(database_url: str, application_name: str) -> str:
@@ -127,6 +128,10 @@ def _refusal(error: psycopg.Error) -> str:
     kind = type(error).__name__ + (f" ({error.sqlstate})" if error.sqlstate else "")
     named = {"table": error.diag.table_name, "constraint": error.diag.constraint_name, "column": error.diag.column_name}
     return ", ".join([kind, *(f"{what} {name}" for what, name in named.items() if name)])
+
+
+def _advice(error: psycopg.Error) -> str:
+    return _MIGRATE if isinstance(error, psycopg.errors.UndefinedTable) else ""
 
 
 def _one_line(error: psycopg.Error) -> str:

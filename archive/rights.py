@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from psycopg import AsyncConnection
 
 from archive.database import connection_string, translated
+from archive.server import migration_of
 
 TABLES = (
     "channel_marks",
@@ -73,13 +73,5 @@ async def database_rights(database_url: str) -> DatabaseRights:
             standing = await (await connection.execute(_STANDING)).fetchone()
             assert standing is not None
             denied = await (await connection.execute(_DENIED, [list(TABLES)])).fetchall()
-            migration = await _migration(connection)
+            migration = await migration_of(connection)
             return DatabaseRights(*(*standing, migration, tuple(row[0] for row in denied)))
-
-
-async def _migration(connection: AsyncConnection[Any]) -> str | None:
-    there = await (await connection.execute(b"SELECT to_regclass('alembic_version') IS NOT NULL")).fetchone()
-    if there is None or not there[0]:
-        return None
-    row = await (await connection.execute(b"SELECT version_num FROM alembic_version LIMIT 1")).fetchone()
-    return None if row is None else str(row[0])

@@ -7,12 +7,12 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from cli.place import Place
+from cli.place import LogPlace
 from oversight.audit import Audit
 
 
 @asynccontextmanager
-async def noted(place: Place, action: str, target: str) -> AsyncIterator[None]:
+async def noted(place: LogPlace, action: str, target: str) -> AsyncIterator[None]:
     """Keep what is done inside for the audit, also when it fails."""
     outcome = "failed"
     try:

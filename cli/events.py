@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from cli.errors import CommandError
-from cli.place import Place, at_place
+from cli.place import LogPlace, at_log
 from cli.screen import console, print_json, printable
 from oversight.events import EventPage, RoomEvent, RoomEvents
 from streams.entry import Position
@@ -31,14 +31,14 @@ GAP = "the log cannot vouch for everything behind that position: something may b
 def replay(room: str, after: str | None, limit: int, as_json: bool) -> None:
     """Print what a room's log has after a position, or from the oldest on. Raises SettingsError, CommandError."""
     start = _position(after)
-    at_place(lambda at: _replay(at, Printer(as_json), room, start, limit))
+    at_log(lambda at: _replay(at, Printer(as_json), room, start, limit))
 
 
 def tail(room: str, after: str | None, as_json: bool) -> None:
     """Print what is appended to a room from now on, or after a position, until Ctrl-C. Raises as `replay`."""
     start = _position(after)
     try:
-        at_place(lambda at: _follow(at, Printer(as_json), room, start))
+        at_log(lambda at: _follow(at, Printer(as_json), room, start))
     except KeyboardInterrupt:
         return
 
@@ -79,7 +79,7 @@ def _position(text: str | None) -> Position | None:
         raise CommandError(f"--after: {fault}") from fault
 
 
-async def _replay(at: Place, printer: Printer, room: str, start: Position | None, limit: int) -> None:
+async def _replay(at: LogPlace, printer: Printer, room: str, start: Position | None, limit: int) -> None:
     """From position 0-0 nobody misses what is gone by now."""
     after = None if start == Position.ZERO else start
     if await at.reader.head(room) == Position.ZERO:
@@ -94,7 +94,7 @@ async def _replay(at: Place, printer: Printer, room: str, start: Position | None
         after = Position.parse(page.next)
 
 
-async def _follow(at: Place, printer: Printer, room: str, start: Position | None) -> None:
+async def _follow(at: LogPlace, printer: Printer, room: str, start: Position | None) -> None:
     events = RoomEvents(at.reader)
     position = await at.reader.position() if start is None else start
     if start == Position.ZERO:

@@ -10,7 +10,7 @@ import typer
 
 from cli.audited import noted
 from cli.errors import CommandError
-from cli.place import Place, at_place
+from cli.place import LogPlace, at_log
 from cli.screen import cell, clock, console, print_json, printable, progress, table
 from oversight.letters import Letter, LetterPage, Letters, OpenLetter
 from streams.entry import Position
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 def list_letters(as_json: bool) -> None:
     """Print them all, the oldest first. Raises SettingsError, CommandError."""
-    pages = at_place(_all)
+    pages = at_log(_all)
     if as_json:
         for page in pages:
             print_json(page)
@@ -39,7 +39,7 @@ def list_letters(as_json: bool) -> None:
 
 def show(letter_id: str, as_json: bool) -> None:
     """Print one with its payload."""
-    letter = at_place(lambda at: _open(at, letter_id))
+    letter = at_log(lambda at: _open(at, letter_id))
     if as_json:
         print_json(letter)
         return
@@ -52,7 +52,7 @@ def show(letter_id: str, as_json: bool) -> None:
 def retry(letter_id: str | None, as_json: bool) -> None:
     """Append one once more, or all that are there now: one that is refused again is not driven a second time."""
     with progress("appending …"):
-        done = at_place(lambda at: _retry(at, letter_id))
+        done = at_log(lambda at: _retry(at, letter_id))
     for letter, position in done:
         if as_json:
             print_json({"id": letter, "position": position})
@@ -64,14 +64,14 @@ def retry(letter_id: str | None, as_json: bool) -> None:
 
 def drop(letter_id: str, as_json: bool) -> None:
     """Forget one for good."""
-    at_place(lambda at: _drop(at, letter_id))
+    at_log(lambda at: _drop(at, letter_id))
     if as_json:
         print_json({})
     else:
         typer.echo(f"{letter_id} is dropped")
 
 
-async def _all(at: Place) -> list[LetterPage]:
+async def _all(at: LogPlace) -> list[LetterPage]:
     return [page async for page in _pages(Letters(at.link, at.client))]
 
 
@@ -85,21 +85,21 @@ async def _pages(letters: Letters) -> AsyncIterator[LetterPage]:
         after = page.next
 
 
-async def _open(at: Place, letter_id: str) -> OpenLetter:
+async def _open(at: LogPlace, letter_id: str) -> OpenLetter:
     return _found(letter_id, await Letters(at.link, at.client).open(_checked(letter_id)))
 
 
-async def _retry(at: Place, letter_id: str | None) -> list[tuple[str, str]]:
+async def _retry(at: LogPlace, letter_id: str | None) -> list[tuple[str, str]]:
     ids = [letter.id for page in await _all(at) for letter in page.letters] if letter_id is None else [letter_id]
     return [(one, await _retried(at, _checked(one))) for one in ids]
 
 
-async def _retried(at: Place, letter_id: str) -> str:
+async def _retried(at: LogPlace, letter_id: str) -> str:
     async with noted(at, "deadletter.retry", letter_id):
         return _found(letter_id, await Letters(at.link, at.client).retry(letter_id, at.appender)).position
 
 
-async def _drop(at: Place, letter_id: str) -> None:
+async def _drop(at: LogPlace, letter_id: str) -> None:
     async with noted(at, "deadletter.drop", _checked(letter_id)):
         _found(letter_id, await Letters(at.link, at.client).drop(letter_id) or None)
 

@@ -1,5 +1,6 @@
 """`roomlog`: the console script. One small module per command, imported when it is called."""
 
+import platform
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,12 +11,11 @@ from cli import deadletters, documents, operators, running, sessions
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 it failed, and a line says why; 2 a setting or an argument is bad. `status`: 1 when a "
-    "server is away. `check`: 1 when something must be mended. Ctrl-C ends `tail` with 0."
+    "server is away or has no tables. `check`: 1 when something must be mended. Ctrl-C ends `tail` with 0."
 )
 
 app = typer.Typer(
     name="roomlog",
-    help="Durable, resumable real-time backend: Socket.IO on Redis Streams, folded into PostgreSQL.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -34,6 +34,24 @@ for one in (
     operators.bench,
 ):
     app.command()(one)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from app import __version__
+
+        print(f"roomlog {__version__}, Python {platform.python_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def roomlog(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Durable, resumable real-time backend: Socket.IO on Redis Streams, folded into PostgreSQL."""
+
 
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port; PORT, or 8080, if left out.")]
 Host = Annotated[str | None, typer.Option(help="Address; HOST, or 127.0.0.1, if left out.")]

@@ -30,7 +30,10 @@ class Program(StrEnum):
 
 
 def status(as_json: AsJson = False) -> None:
-    """Show nodes, workers, both servers, and what to do about them. Exit code 1 when a server is away."""
+    """Show nodes, workers, both servers, and what to do about them. Starts nothing.
+
+    Exit code 1 when a server is away, or the database has no tables.
+    """
     from cli.status import status as command
 
     raise typer.Exit(command(as_json))

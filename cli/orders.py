@@ -6,12 +6,12 @@ from typing import Any
 
 from app.orders import Orders
 from app.producer import MOVES_TTL_S
-from cli.place import Place
+from cli.place import LogPlace
 from registry.moves import Moves
 from registry.nodes import Nodes
 
 
-def orders_at(place: Place) -> Orders:
+def orders_at(place: LogPlace) -> Orders:
     """Gives orders to the nodes of a place. It obeys none: a command has no sessions."""
     nodes = Nodes(place.link.keys, place.client)
     moves = Moves(place.link.keys, place.client, MOVES_TTL_S)

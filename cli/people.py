@@ -7,7 +7,7 @@ import typer
 from cli.audited import noted
 from cli.errors import CommandError
 from cli.orders import orders_at
-from cli.place import Place, at_place
+from cli.place import LogPlace, at_log, at_place
 from cli.screen import cell, clock, console, print_json, table
 from oversight.people import People, Revoked, UserSessions
 from registry.pool import Pool
@@ -25,7 +25,7 @@ def list_sessions(user_id: str, as_json: bool) -> None:
 
 def disconnect(sid: str, as_json: bool) -> None:
     """Close a session's link: its client comes back and resumes. Raises SettingsError, CommandError."""
-    at_place(lambda at: _disconnect(at, sid))
+    at_log(lambda at: _disconnect(at, sid))
     if as_json:
         print_json({})
     else:
@@ -34,7 +34,7 @@ def disconnect(sid: str, as_json: bool) -> None:
 
 def revoke_user(user_id: str, as_json: bool) -> None:
     """Refuse all tokens that a user has up to now, and end the user's sessions. Raises as above."""
-    revoked = at_place(lambda at: _revoke_user(at, user_id))
+    revoked = at_log(lambda at: _revoke_user(at, user_id))
     if as_json:
         print_json(revoked)
         return
@@ -44,28 +44,28 @@ def revoke_user(user_id: str, as_json: bool) -> None:
 
 def revoke_token(jti: str, ttl_s: int | None, as_json: bool) -> None:
     """Refuse one token, and end its sessions. ttl_s: the rest of its life; None: it is remembered for ever."""
-    at_place(lambda at: _revoke_token(at, jti, ttl_s))
+    at_log(lambda at: _revoke_token(at, jti, ttl_s))
     if as_json:
         print_json({})
     else:
         typer.echo(f"the token {jti} is refused; no session of it is left")
 
 
-async def _disconnect(at: Place, sid: str) -> None:
+async def _disconnect(at: LogPlace, sid: str) -> None:
     async with noted(at, "session.disconnect", sid):
         if await Pool(at.link.keys, at.client, 0).find(sid) is None:  # it only reads here
             raise CommandError(f"no session {sid} is connected")
         await orders_at(at).cut_off_session(sid)
 
 
-async def _revoke_user(at: Place, user_id: str) -> Revoked:
+async def _revoke_user(at: LogPlace, user_id: str) -> Revoked:
     async with noted(at, "user.revoke", user_id):
         revoked = Revoked(await Revocations(at.link.keys, at.client).revoke_user(user_id))
         await orders_at(at).disconnect_user(user_id)
     return revoked
 
 
-async def _revoke_token(at: Place, jti: str, ttl_s: int | None) -> None:
+async def _revoke_token(at: LogPlace, jti: str, ttl_s: int | None) -> None:
     async with noted(at, "token.revoke", jti):
         await Revocations(at.link.keys, at.client).revoke_token(jti, ttl_s)
         await orders_at(at).disconnect_token(jti)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -24,26 +24,45 @@ from streams.link import Client, Link
 from streams.replay import Reader
 
 T = TypeVar("T")
+P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What a command works on."""
+class LogPlace:
+    """The log: what a command works on that asks no table."""
 
     settings: Settings
     link: Link
     client: Client
-    archive: Archive
     documents: DocumentLog
     reader: Reader
     appender: Appender
 
 
+@dataclass(frozen=True, slots=True)
+class Place(LogPlace):
+    """The log and the tables."""
+
+    archive: Archive
+
+
+def at_log(work: Callable[[LogPlace], Awaitable[T]], settings: Settings | None = None) -> T:
+    """Do the work on the log alone: no PostgreSQL is started for it. Raises CommandError as `at_place`."""
+    return _done(log_place, work, settings)
+
+
 def at_place(work: Callable[[Place], Awaitable[T]], settings: Settings | None = None) -> T:
     """Do the work where the settings say. Raises CommandError when a server refuses or is silent."""
+    return _done(place, work, settings)
 
+
+def _done(
+    opened: Callable[[Settings], AbstractAsyncContextManager[P]],
+    work: Callable[[P], Awaitable[T]],
+    settings: Settings | None,
+) -> T:
     async def run() -> T:
-        async with place(settings or load_settings()) as at:
+        async with opened(settings or load_settings()) as at:
             return await work(at)
 
     try:
@@ -65,6 +84,24 @@ async def place(settings: Settings) -> AsyncIterator[Place]:
             database_url = database_url or servers.database_url or ""
         made = open_pool(database_url, application_name="roomlog-cli", min_size=0, wait_s=5.0)
         pool = await stack.enter_async_context(made)
+        log = await stack.enter_async_context(_log(settings, redis_url))
+        yield Place(log.settings, log.link, log.client, log.documents, log.reader, log.appender, Archive(pool))
+
+
+@asynccontextmanager
+async def log_place(settings: Settings) -> AsyncIterator[LogPlace]:
+    """As `place`, without the tables and their server."""
+    async with AsyncExitStack() as stack:
+        redis_url = settings.log_url
+        if not redis_url:
+            servers = await stack.enter_async_context(lease(settings.roomlog_data_dir, postgres=False))
+            redis_url = servers.redis_url or ""
+        yield await stack.enter_async_context(_log(settings, redis_url))
+
+
+@asynccontextmanager
+async def _log(settings: Settings, redis_url: str) -> AsyncIterator[LogPlace]:
+    async with AsyncExitStack() as stack:
         link = Link(redis_url, Keys(settings.redis_key_prefix), settings.sentinels)
         stack.push_async_callback(link.aclose)
         client = link.client(connections=4)
@@ -74,4 +111,4 @@ async def place(settings: Settings) -> AsyncIterator[Place]:
         appending = asyncio.create_task(appender.run())
         stack.push_async_callback(lambda: end([appending]))
         documents = DocumentLog(link, client, settings.fold_due)
-        yield Place(settings, link, client, Archive(pool), documents, Reader(link, client), appender)
+        yield LogPlace(settings, link, client, documents, Reader(link, client), appender)

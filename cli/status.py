@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app import __version__
-from app.settings import load_settings
+from app.settings import Settings, load_settings
+from cli.errors import CommandError
 from cli.place import at_place
 from cli.screen import cell, console, lasting, print_json, size, table
+from embedded import is_running
 from oversight.advice import Advice
 from oversight.overview import Overseer, Overview
 from oversight.state import Postgres, Redis
@@ -22,8 +24,9 @@ STYLES = {"ok": "green", "warn": "yellow", "bad": "bold red"}
 
 
 def status(as_json: bool) -> int:
-    """Returns the exit code: 1 when a server does not answer. Raises SettingsError, CommandError."""
+    """Returns the exit code: 1 when a server is away, or has no tables. Raises SettingsError, CommandError."""
     settings = load_settings()
+    _require_running(settings)
     seen = at_place(
         lambda at: Overseer(at.link, at.client, at.archive, settings.worker_lag_s, __version__).look(), settings
     )
@@ -31,7 +34,16 @@ def status(as_json: bool) -> int:
         print_json(seen)
     else:
         _show(seen)
-    return 0 if seen.redis.ok and seen.postgres.ok else 1
+    return 0 if seen.redis.ok and seen.postgres.ok and seen.postgres.migration else 1
+
+
+def _require_running(settings: Settings) -> None:
+    """Whoever asks how things are starts none: there would be nothing to see. Raises CommandError."""
+    named = {"REDIS_URL": settings.log_url, "DATABASE_URL": settings.archive_url}
+    missing = " and ".join(name for name, url in named.items() if not url)
+    folder = settings.roomlog_data_dir
+    if missing and not is_running(folder):
+        raise CommandError(f"nothing runs in {folder}, and {missing} names no server: roomlog dev starts everything")
 
 
 def _show(seen: Overview) -> None:
@@ -77,7 +89,7 @@ def _postgres(postgres: Postgres) -> str:
         return postgres.error or "it does not answer"
     said = [f"PostgreSQL {(postgres.version or '').partition(' ')[0]}", f"{size(postgres.bytes)}"]
     said += [f"{postgres.connections} of {postgres.max_connections} connections"]
-    said += [f"tables {postgres.migration}", f"ping {postgres.ping_ms} ms"]
+    said += [f"tables {postgres.migration}" if postgres.migration else "no tables", f"ping {postgres.ping_ms} ms"]
     return ", ".join(said)
 
 

@@ -8,7 +8,7 @@ from app.settings import Settings, load_settings
 from app.tasks import Outcome, Tasks
 from cli.audited import who
 from cli.orders import obeys_none, orders_at
-from cli.place import Place, at_place
+from cli.place import LogPlace, at_log
 from cli.screen import cell, clock, console, print_json, table
 from oversight.audit import Audit
 from oversight.running import RunningTask, running_tasks
@@ -28,7 +28,7 @@ MEANING: dict[Outcome, str] = {
 def list_tasks(after: str, limit: int, as_json: bool) -> None:
     """Print a page of the running tasks. Raises SettingsError, CommandError."""
     settings = load_settings()
-    page = at_place(lambda at: running_tasks(_records(at, settings), after, limit), settings)
+    page = at_log(lambda at: running_tasks(_records(at, settings), after, limit), settings)
     if as_json:
         print_json(page)
         return
@@ -41,7 +41,7 @@ def list_tasks(after: str, limit: int, as_json: bool) -> None:
 def stop(task_id: str, as_json: bool) -> int:
     """Stop a task, on whichever node it runs. Returns the exit code: 1 when it did not end because of this."""
     settings = load_settings()
-    outcome = at_place(lambda at: _stop(at, settings, task_id), settings)
+    outcome = at_log(lambda at: _stop(at, settings, task_id), settings)
     message = f"task {task_id} {MEANING[outcome]}"
     if as_json:
         print_json({"status": outcome == "stopped", "outcome": outcome, "message": message})
@@ -50,7 +50,7 @@ def stop(task_id: str, as_json: bool) -> int:
     return 0 if outcome == "stopped" else 1
 
 
-async def _stop(at: Place, settings: Settings, task_id: str) -> Outcome:
+async def _stop(at: LogPlace, settings: Settings, task_id: str) -> Outcome:
     orders, hold_s = orders_at(at), settings.task_lease_s * HOLD
     tasks = Tasks(
         "cli", _records(at, settings), hold_s, settings.task_stop_wait_s, orders.stop_task, obeys_none, obeys_none
@@ -61,7 +61,7 @@ async def _stop(at: Place, settings: Settings, task_id: str) -> Outcome:
     return outcome
 
 
-def _records(at: Place, settings: Settings) -> Records:
+def _records(at: LogPlace, settings: Settings) -> Records:
     return Records(at.link.keys, at.client, settings.task_lease_s * HOLD)
 
 

@@ -32,9 +32,10 @@ CLI = """# The command line
 <!-- Made by docs/generate.py from the code: do not edit. -->
 
 `roomlog` is in the virtual environment: `.venv/bin/roomlog` after `make run`. It finds the servers as a node does: by
-the same settings, or in the data folder, where it joins the servers of a running `make run` (or starts them for as long
-as it needs them). It talks to the servers themselves, no node has to run. So whoever may run it holds their passwords,
-and sees what the console withholds from admins: direct messages and groups, too.
+the same settings, or in the data folder, where it joins the servers of a running `make run` (or starts what it needs of
+them, for as long as it needs it; `status` and `check` start none). It talks to the servers themselves, no node has to
+run. So whoever may run it holds their passwords, and sees what the console withholds from admins: direct messages and
+groups, too.
 
 - **For people**: tables that fit the terminal, in colours unless `NO_COLOR` is set. A pipe gets the same without
   colours, and nothing cut off.
@@ -42,8 +43,9 @@ and sees what the console withholds from admins: direct messages and groups, too
   `check --json` is `{{"ok", "findings": [{{"level", "about", "what", "cure"}}]}}`. Remarks and errors are on standard
   error.
 - **Exit codes**: 0 it is done; 1 it failed, and one line says why; 2 a setting or an argument is bad. `status` ends
-  with 1 when a server is away, `check` with 1 when something must be mended (warnings are 0), `tasks stop` with 1 when
-  the task did not end by it. Ctrl-C ends `tail` with 0.
+  with 1 when a server is away or has no tables, `check` with 1 when something must be mended (warnings are 0),
+  `tasks stop` with 1 when the task did not end by it. Ctrl-C ends `tail` with 0. Nodes and workers: 0 when they were
+  told to stop.
 - **Who did what**: everything that changes something is kept for the audit as `cli:` and the name of the system's user.
 - **Completion** for bash, zsh, fish and PowerShell: `roomlog --install-completion` once, or
   `roomlog --show-completion` to put it somewhere.

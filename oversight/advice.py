@@ -79,6 +79,9 @@ def _postgres(state: State) -> Iterator[Advice]:
     if postgres.in_recovery:
         what = "PostgreSQL is in recovery: it takes no writes, nothing is folded."
         yield Advice("bad", "postgres", what, "Point DATABASE_URL at the primary, or promote this one.")
+    if postgres.version and not postgres.migration:
+        what = "PostgreSQL has no tables of ours yet: nothing can be read or folded."
+        yield Advice("bad", "postgres", what, "Start a node or a worker, which makes them: roomlog worker.")
     used, most = postgres.connections, postgres.max_connections
     if used and most and used >= CONNECTIONS_WARN * most:
         what = f"{used} of PostgreSQL's {most} connections are taken."

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import jsonschema
 import pytest
 
 from app.routes.openapi import document
 from streams.append import Appender, NewEntry
-from tests.support.nodes import Fleet, LocalNode, eventually
+from tests.support.nodes import Fleet, LocalNode, as_url, eventually
+from tests.support.postgres import Postgres
 from tests.support.shell import Shell
 
 SCHEMAS = document()["components"]["schemas"]
@@ -48,6 +50,53 @@ async def test_status_for_programs_is_the_overview_of_the_admin_api(shell: Shell
     (seen,) = await shell.lines("status")
     promised(seen, "Overview")
     assert [found["name"] for found in seen["nodes"]] == [node.node.name]
+
+
+async def test_status_says_that_a_database_is_not_migrated_and_what_does_that(
+    shell: Shell, node: LocalNode, postgres: Postgres
+) -> None:
+    """It answers all the same."""
+    with postgres.database(template="template0") as empty:
+        done = await shell.run("status", DATABASE_URL=as_url(empty))
+        assert done.returncode == 1
+        assert "does not answer" not in done.stdout
+        assert "no tables of ours yet" in done.stdout
+        assert "roomlog worker" in done.stdout
+        refused = await shell.run("rooms", DATABASE_URL=as_url(empty))
+        assert refused.returncode == 1
+        assert "it is not migrated; a node or a worker" in refused.stderr
+
+
+UNSET = {"REDIS_URL": "", "DATABASE_URL": ""}
+
+
+async def test_status_starts_nothing(shell: Shell, tmp_path: Path) -> None:
+    done = await shell.run("status", **UNSET, ROOMLOG_DATA_DIR=tmp_path / "data")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"roomlog: nothing runs in {tmp_path / 'data'}, and REDIS_URL and DATABASE_URL name")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "data").exists()
+    done = await shell.run("status", **UNSET | {"DATABASE_URL": shell.fleet.database_url}, ROOMLOG_DATA_DIR=tmp_path)
+    assert "and REDIS_URL name" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("tasks",),
+        ("deadletters", "list"),
+        ("replay", "user:u"),
+        ("revoke", "--jti", "t"),
+        ("sessions", "disconnect", "s"),
+    ],
+)
+async def test_what_asks_the_log_alone_starts_no_postgres(
+    shell: Shell, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    done = await shell.run(*command, **UNSET, ROOMLOG_DATA_DIR=tmp_path)
+    assert done.returncode in (0, 1), done.stderr
+    assert (tmp_path / "valkey").exists()
+    assert not (tmp_path / "postgres").exists()
 
 
 async def test_status_says_which_server_is_away_and_ends_with_1(shell: Shell, node: LocalNode) -> None:

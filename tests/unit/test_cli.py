@@ -13,6 +13,7 @@ import jwt
 import psutil
 import pytest
 
+from app import __version__
 from cli.bench import bench
 from cli.dev import check_free
 from cli.errors import CommandError
@@ -46,6 +47,28 @@ def test_a_token_says_who_and_until_when() -> None:
     assert abs(claims["iat"] - time.time()) < 60
     assert claims["jti"]
     assert "@" in claims["email"]
+
+
+def test_the_version_is_told_without_settings_or_servers() -> None:
+    for program in ("cli.main", "workers"):
+        done = subprocess.run(
+            [sys.executable, "-m", program, "--version"],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "PORT": "eighty"},
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(f"roomlog {__version__}")
+
+
+def test_a_worker_takes_no_argument_for_another() -> None:
+    """It would start, and do something else than was meant."""
+    command = [sys.executable, "-m", "workers", "--verison"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_S)
+    assert done.returncode == 2
+    assert "--verison" in done.stderr
 
 
 def test_without_a_secret_the_data_folders_is_used(tmp_path: Path) -> None:

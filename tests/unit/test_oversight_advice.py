@@ -15,7 +15,7 @@ from registry.workers import WorkerReport
 REDIS = Redis(
     ok=True, role="master", policy="noeviction", aof=True, aof_ok=True, last_save_ok=True, used_bytes=1, max_bytes=100
 )
-POSTGRES = Postgres(ok=True, connections=8, max_connections=100, in_recovery=False)
+POSTGRES = Postgres(ok=True, version="18.1", migration="1", connections=8, max_connections=100, in_recovery=False)
 NODE = NodeReport(name="n", alive=True, seen_s=0.5, position="1-0", behind_ms=20, version="1", slow_clients=0)
 WORKER = WorkerReport(name="w", alive=True, seen_s=0.5, version="1", sql_ok=True)
 WELL = State(
@@ -59,7 +59,12 @@ def test_what_is_wrong_with_redis(changed: dict[str, Any], level: str) -> None:
 
 @pytest.mark.parametrize(
     ("changed", "level"),
-    [({"ok": False, "error": "refused"}, "bad"), ({"in_recovery": True}, "bad"), ({"connections": 95}, "warn")],
+    [
+        ({"ok": False, "error": "refused"}, "bad"),
+        ({"in_recovery": True}, "bad"),
+        ({"connections": 95}, "warn"),
+        ({"migration": None}, "bad"),
+    ],
 )
 def test_what_is_wrong_with_postgres(changed: dict[str, Any], level: str) -> None:
     assert told(postgres=replace(POSTGRES, **changed)) == [(level, "postgres")]
