@@ -62,7 +62,7 @@ async def test_status_says_that_a_database_is_not_migrated_and_what_does_that(
         assert "does not answer" not in done.stdout
         assert "no tables of ours yet" in done.stdout
         assert "roomlog worker" in done.stdout
-        refused = await shell.run("rooms", DATABASE_URL=as_url(empty))
+        refused = await shell.run("documents", "history", "note:n", DATABASE_URL=as_url(empty))
         assert refused.returncode == 1
         assert "it is not migrated; a node or a worker" in refused.stderr
 
