@@ -7,6 +7,7 @@ from typing import Any
 from app.admission import Admission, Admissions
 from app.auth import BadToken, Identity, Tokens
 from app.payloads import UserJoin, parse
+from app.profiles import Profiles
 from app.roles import Roles
 from app.session import Session
 from app.session_rooms import SessionRooms
@@ -22,6 +23,7 @@ class Gate:
         self,
         tokens: Tokens,
         standings: Standings,
+        profiles: Profiles,
         roles: Roles,
         users: Users,
         sessions: NodeSessions,
@@ -30,6 +32,7 @@ class Gate:
     ) -> None:
         self._tokens = tokens
         self._standings = standings
+        self._profiles = profiles
         self._roles = roles
         self._users = users
         self._sessions = sessions
@@ -42,7 +45,8 @@ class Gate:
         standing = await self._standings.of(claimed.claim)
         if standing.is_revoked:
             raise BadToken("the token was revoked")
-        identity = await self._roles.with_role(claimed, standing.role)
+        named = await self._profiles.named(claimed, str(token))
+        identity = await self._roles.with_role(named, standing.role)
         self._users.seen(identity)
         return identity
 

@@ -92,6 +92,7 @@ class Node(Parts):
         await self.drain.aclose()
         await self.tasks.aclose()
         await self.providers.aclose()
+        await self.profiles.aclose()
         await self.appender.drain()
         for session in list(self.sessions.by_sid.values()):
             await self.sessions.gone(session, for_good=False)

@@ -42,6 +42,7 @@ from app.messages import Messages
 from app.note_writes import NoteWrites
 from app.orders import Orders
 from app.producer import Producer
+from app.profiles import Profiles
 from app.roles import Roles
 from app.server import Server
 from app.session import Session
@@ -99,8 +100,16 @@ class Parts(Stores):
             self.sessions, self.session_rooms, self.records, self.moves, self.attendance, self.reader, self.access
         )
         self.tokens = Tokens(secret)
+        self.profiles = Profiles(settings.webui_url)
         self.gate = Gate(
-            self.tokens, Standings(keys, client), self.roles, self.users, self.sessions, self.session_rooms, admissions
+            self.tokens,
+            Standings(keys, client),
+            self.profiles,
+            self.roles,
+            self.users,
+            self.sessions,
+            self.session_rooms,
+            admissions,
         )
 
         self.tasks = self.orders.tasks = Tasks(

@@ -21,6 +21,11 @@ class Settings(SharedSettings):
     webui_secret_key: str | None = Field(
         None, min_length=8, description="HS256 secret of the tokens. Unset: made once in the data folder (development)."
     )
+    webui_url: str | None = Field(
+        None,
+        description="Open WebUI whose users these are, http(s)://host:port: asked for the name of a token that tells "
+        "neither name nor role, and whether that user is let in. Unset: tokens tell all.",
+    )
     port: int = Field(8080, ge=1, le=65535, description="Port of `roomlog serve` and `make run`.")
     host: str = Field("127.0.0.1", description="Address of `roomlog serve` and `make run`.")
     forwarded_allow_ips: str = Field(
@@ -123,9 +128,9 @@ class Settings(SharedSettings):
     idempotency_ttl_s: int = Field(86_400, ge=1, description="Seconds for which an Idempotency-Key is remembered.")
     worker_lag_s: float = Field(30.0, gt=0, description="Unfolded age above which /readyz complains.")
 
-    @field_validator("openai_api_base_url")
+    @field_validator("openai_api_base_url", "webui_url")
     @classmethod
-    def _provider(cls, value: str | None) -> str | None:
+    def _address(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("http://… or https://… is accepted")
         return value.rstrip("/") if value is not None else None

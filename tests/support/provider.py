@@ -73,8 +73,8 @@ class Provider:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            length = next(int(h.split(":")[1]) for h in head.split("\r\n") if h.lower().startswith("content-length"))
-            conversation = Conversation(head, await reader.readexactly(length), writer)
+            lengths = [int(h.split(":")[1]) for h in head.split("\r\n") if h.lower().startswith("content-length")]
+            conversation = Conversation(head, await reader.readexactly(sum(lengths)), writer)
             self.conversations.append(conversation)
             await self.script(conversation)
         except (ConnectionError, asyncio.IncompleteReadError):
