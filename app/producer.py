@@ -120,15 +120,21 @@ to be."""
 
 @asynccontextmanager
 async def producer(
-    redis_url: str, key_prefix: str = "rl", *, call_timeout_s: float = 60.0, sentinels: tuple[tuple[str, int], ...] = ()
+    redis_url: str,
+    key_prefix: str = "rl",
+    *,
+    call_timeout_s: float = 60.0,
+    append_pause_ms: float = 2.0,
+    sentinels: tuple[tuple[str, int], ...] = (),
 ) -> AsyncIterator[Producer]:
     """A producer for a process that is no node: a script or a job. What it emitted is in the log when it ends.
 
+    append_pause_ms: how long emits wait for company while many come at a time, as APPEND_PAUSE_MS of a node; 0: never.
     sentinels: (host, port) of each; the URL's host is what they call the primary.
     """
     link = Link(redis_url, Keys(key_prefix), sentinels)
     client = link.client(connections=8)
-    appender = Appender(link, room_cap=100_000, log_length=100_000)
+    appender = Appender(link, room_cap=100_000, log_length=100_000, pause_s=append_pause_ms / 1000)
     pool = Pool(link.keys, client, ttl_s=30)
 
     def deliver(signal: Signal) -> None:

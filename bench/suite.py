@@ -24,7 +24,7 @@ from bench.targets.stores import TURN_CHARACTERS, RoomlogStore
 
 US = Roomlog()
 NO_WORKER = Roomlog("Roomlog, no worker", worker=False)
-NO_PAUSE = Roomlog("Roomlog, no pause", settings={"TAIL_PAUSE_MS": "0"})
+NO_PAUSE = Roomlog("Roomlog, no pause", settings={"TAIL_PAUSE_MS": "0"}, publishing="roomlog, no pause")
 FLEET_IDLE = 6
 MANY = (10, 1_000, 10_000, 100_000)
 """Rooms."""

@@ -62,8 +62,8 @@ class Publisher:
     ) -> dict[str, Any]:
         """Connect a way to emit and name the rooms.
 
-        kind: "roomlog", "rewriting" (which needs the database), "http" and "http list" (which need URLs of nodes),
-        "rooms", "silent", or one of `raw.ENCODERS`. size: see Payloads.
+        kind: "roomlog", "roomlog, no pause", "rewriting" (which needs the database), "http" and "http list" (which
+        need URLs of nodes), "rooms", "silent", or one of `raw.ENCODERS`. size: see Payloads.
         """
         self._way = await self._open.enter_async_context(_way(kind, redis_url, database_url, urls))
         self._rooms = [Payloads(Room(**room), size) for room in rooms]
@@ -154,6 +154,8 @@ def _way(kind: str, redis_url: str, database_url: str, urls: list[str]) -> Opene
     match kind:
         case "roomlog":
             return roomlog(redis_url)
+        case "roomlog, no pause":
+            return roomlog(redis_url, append_pause_ms=0)
         case "rewriting":
             return rewriting(redis_url, database_url)
         case "http" | "http list":

@@ -28,6 +28,7 @@ class RoomlogWay:
         self._producer = made
         self._emitters: dict[int, EmitEvent] = {}
         self._unanswered: set[asyncio.Task[str | None]] = set()
+        self._few = asyncio.Event()
 
     async def emit(self, due: Sequence[Payloads]) -> None:
         for payloads in due:
@@ -35,11 +36,14 @@ class RoomlogWay:
             task = asyncio.ensure_future(emitter({"type": KIND, "data": {"content": payloads.content()}}))
             self._unanswered.add(task)
             task.add_done_callback(self._answered)
-        while len(self._unanswered) > AT_ONCE:
-            await asyncio.wait(self._unanswered, return_when=asyncio.FIRST_COMPLETED)
+        if len(self._unanswered) > AT_ONCE:
+            self._few.clear()
+            await self._few.wait()
 
     def _answered(self, task: asyncio.Task[str | None]) -> None:
         self._unanswered.discard(task)
+        if len(self._unanswered) <= AT_ONCE:
+            self._few.set()
         task.result()
 
     async def _emitter(self, payloads: Payloads) -> EmitEvent:
@@ -54,9 +58,9 @@ class RoomlogWay:
 
 
 @asynccontextmanager
-async def roomlog(redis_url: str) -> AsyncIterator[RoomlogWay]:
+async def roomlog(redis_url: str, append_pause_ms: float = 2.0) -> AsyncIterator[RoomlogWay]:
     """The way to Roomlog's log at `redis_url`."""
-    async with producer(redis_url) as made:
+    async with producer(redis_url, append_pause_ms=append_pause_ms) as made:
         way = RoomlogWay(made)
         yield way
         await way.flush()

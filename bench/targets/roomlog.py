@@ -80,7 +80,8 @@ class RunningRoomlog:
 @dataclass(frozen=True, slots=True)
 class Roomlog:
     """settings: environment of all its processes. idle: nodes more than the clients use, under the role "idle".
-    worker_database_url: the worker's way to the database, if it is another. command: of a node, without its port."""
+    worker_database_url: the worker's way to the database, if it is another. command: of a node, without its port.
+    publishing: how the publisher emits."""
 
     name: str = "Roomlog"
     worker: bool = True
@@ -88,6 +89,7 @@ class Roomlog:
     settings: Mapping[str, str] = field(default_factory=dict)
     worker_database_url: str = ""
     command: tuple[str, ...] = SERVE
+    publishing: str = "roomlog"
 
     async def start(self, place: Place) -> RunningRoomlog:
         return await self.start_on(place, place.postgres.create())
@@ -106,7 +108,7 @@ class Roomlog:
             own = {"DATABASE_URL": self.worker_database_url} if self.worker_database_url else {}
             command = (sys.executable, "-m", "workers")
             programs.append(Program("worker", command, place.folder / "worker.log", {**env, **own}))
-        running = RunningRoomlog(place, database, programs)
+        running = RunningRoomlog(place, database, programs, self.publishing)
         try:
             for program in programs:
                 await program.start()
