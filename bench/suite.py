@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.cases.base import Case
-from bench.cases.fanout import Fanout
+from bench.cases.fanout import CLIENTS, RATE, Fanout
 from bench.cases.fleet import Fleet
 from bench.cases.flowing import Flowing
 from bench.cases.idle import COUNTED, Idle
@@ -16,6 +16,7 @@ from bench.cases.rooms import Rooms
 from bench.cases.slow_reader import SlowReader
 from bench.cases.streaming import Streaming
 from bench.cases.tokens import Tokens
+from bench.cases.traffic import WITH_BYTES
 from bench.targets.base import Target
 from bench.targets.peers import FLOOR, OWUI, PYSIO, node
 from bench.targets.rewriting import OwuiEmitter
@@ -33,6 +34,8 @@ WAVES = (10, 50, 200, 1_000)
 """Clients that come back at a time."""
 
 DEFLATE_TITLE = f"Idle, with clients that offer permessage-deflate: {COUNTED:,} connections on 2 nodes"
+DEFLATE_FANOUT = f"Fan-out of 2 KB to {CLIENTS} clients that offer permessage-deflate, {RATE:.0f} events/s"
+COMPRESSING = Roomlog("Roomlog, compressing", settings={"WEBSOCKET_COMPRESSION": "true"})
 DEFLATING = Roomlog("Roomlog by uvicorn, deflating", command=UVICORN)
 
 EIGHT = Roomlog("Roomlog, 8 nodes", idle=FLEET_IDLE)
@@ -71,6 +74,7 @@ def _full() -> Sequence[Case]:
         Publishing((US,)),
         Idle((US, PYSIO, IOREDIS, REDIS, FLOOR)),
         Idle((US, DEFLATING, PYSIO, IOREDIS), "idle-deflate", DEFLATE_TITLE, deflate=True),
+        Fanout((US, COMPRESSING, DEFLATING, PYSIO, IOREDIS), "fanout-deflate", DEFLATE_FANOUT, True, shown=WITH_BYTES),
         SlowReader((US, PYSIO, IOREDIS)),
         Joins((US, OWUI)),
         Rooms((NO_WORKER,), MANY),

@@ -24,6 +24,8 @@ PACED_AND_SATURATED = (
     Shown("saturated redis_us_per_delivery", "Redis, µs", plotted=False),
 )
 
+WITH_BYTES = (Shown("paced wire_bytes_per_delivery", "bytes a delivery", plotted=False), *PACED_AND_SATURATED)
+
 
 async def paced(stage: Stage, plan: Plan, rate: float, rooms: int = 0) -> tuple[dict[str, float], Usage]:
     """Emit `rate` events a second for the plan's window and measure; everything has arrived when this returns.

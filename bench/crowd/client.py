@@ -78,6 +78,7 @@ class Client(WSListener):  # type: ignore[misc]  # picows is not installed where
         if frame.msg_type != WSMsgType.TEXT:
             return
         payload = frame.get_payload_as_bytes()
+        wire_bytes = len(payload)
         if self.inflates is not None and frame.rsv1:
             payload = self.inflates(payload)
         at = payload.find(SIGN)
@@ -104,7 +105,7 @@ class Client(WSListener):  # type: ignore[misc]  # picows is not installed where
             at = payload.find(SIGN, at + LENGTH)
         count.deliveries += events
         count.frames += 1
-        count.bytes += len(payload)
+        count.bytes += wire_bytes
         self.last = payload
         self.last_at_ns = now
         if self.delivered is not None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Count:
-    """What a crowd's clients have received since the last reset. spread_ns: a sample of every delivery's latency."""
+    """What a crowd's clients have received since the last reset. bytes: of frames with events, as they came.
+    spread_ns: a sample of every delivery's latency."""
 
     deliveries: int = 0
     frames: int = 0

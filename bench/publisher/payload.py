@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from random import Random
 
 from bench import marks
 
 EVENT = "events"
 KIND = "chat:message:delta"
 TOKEN = "token"
+
+
+def _text(size: int) -> str:
+    """So many characters of made-up words, the same in every run: for deflate about what an answer's prose is."""
+    dice = Random(1)
+    words = ["".join(dice.choices("eeetaoinsrhldcumfpgwybvk", k=dice.randint(2, 9))) for _ in range(2000)]
+    return " ".join(dice.choices(words, weights=[1 / (place + 1) for place in range(2000)], k=size))[:size]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +41,7 @@ class Payloads:
         self._head = (
             f'{{"chat_id":"{room.chat}","message_id":"{room.message}","data":{{"type":"{KIND}","data":{{"content":"'
         )
-        self._padding = " token" * (size // 6)
-        self._padding = self._padding[: max(0, size - len(self._head) - marks.LENGTH - 4)]
+        self._padding = _text(max(0, size - len(self._head) - marks.LENGTH - 4))
 
     def content(self) -> str:
         """The next event's text."""
