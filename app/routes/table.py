@@ -50,6 +50,7 @@ from app.routes import (
     chats,
     completions,
     demo,
+    note_search,
     notes,
     rooms,
     status,
@@ -200,6 +201,12 @@ _NO_NOTE = ((404, "No such note for you"),)
 OPERATIONS = (
     Operation("POST", "/api/v1/chats/new", chats.create, NewChat, ("ack",), answers=_FOLD),
     Operation("GET", "/api/v1/notes/", notes.listed),
+    Operation(
+        "GET",
+        "/api/v1/notes/search",
+        note_search.search,
+        query=("query", "view_option", "order_by", "direction", "page"),
+    ),
     Operation("POST", "/api/v1/notes/create", notes.create, NewNote, _ACK, _ONCE, answers=_FOLD[1:]),
     Operation("GET", _NOTE, notes.read, answers=_NO_NOTE),
     Operation("POST", _NOTE + "/update", notes.update, NoteUpdate, _ACK, _ONCE, answers=_NO_NOTE + _FOLD[1:]),

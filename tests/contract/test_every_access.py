@@ -50,6 +50,7 @@ RULES: dict[str, tuple[Any, Any]] = {
     f"POST {_CHAT}/messages/{{message_id}}/event": (404, 404),
     f"POST {_CHAT}/messages/{{message_id}}": (404, 404),
     "GET /api/v1/notes/": (OWN, 200),
+    "GET /api/v1/notes/search": (OWN, 200),
     "POST /api/v1/notes/create": (OWN, OWN),
     f"GET {_NOTE}": (404, 200),
     f"POST {_NOTE}/update": (404, 404),

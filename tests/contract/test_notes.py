@@ -233,3 +233,35 @@ async def test_a_stranger_is_answered_as_for_a_note_that_is_not_there(fleet: Fle
             errors = [body["message"].replace(note_id, "unknown") for body in socket.of("error")]
             assert len(set(errors)) == 1
         assert (await note(alice, note_id))["title"] == "The secret title"
+
+
+async def test_notes_are_found_by_a_word_and_by_whose_they_are_in_the_order_that_the_page_asks(fleet: Fleet) -> None:
+    async with two(fleet) as (one, other), calling(one.url, "alice") as (api,), calling(other.url, "bob") as (bob,):
+        first = (await made(api, title="b plan", data={"content": {"md": "Fish and chips"}}))["id"]
+        second = (await made(api, title="A list"))["id"]
+        foreign = (await made(bob, title="Bob's fish"))["id"]
+        await made(bob, title="Bob's own fish")
+        await share(bob, foreign, alice="read")
+
+        async def found(**query: Any) -> list[str]:
+            answer = await api.client.get("/api/v1/notes/search", params=query)
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["total"] == len(answer.json()["items"])
+            return [line["id"] for line in answer.json()["items"]]
+
+        await eventually_found(found, {foreign, second, first})
+        assert await found(query="FISH", page=1, order_by="updated_at", direction="desc") == [foreign, first]
+        assert await found(view_option="created", order_by="title", direction="asc") == [second, first]
+        assert await found(view_option="shared") == [foreign]
+        assert await found(view_option="created", order_by="created_at", direction="asc") == [first, second]
+        line = (await api.client.get("/api/v1/notes/search", params={"view_option": "shared"})).json()["items"][0]
+        assert (line["title"], line["user"]) == ("Bob's fish", {"id": "bob", "name": "Bob"})
+        assert (await api.client.get("/api/v1/notes/search", params={"page": 2})).json() == {"items": [], "total": 3}
+        assert (await api.client.get("/api/v1/notes/search", params={"order_by": "color"})).status_code == 400
+
+
+async def eventually_found(found: Any, expected: set[str]) -> None:
+    async def there() -> bool:
+        return set(await found()) == expected
+
+    await eventually(there)
