@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from tests.browser.conftest import Stage, staged
@@ -146,4 +147,28 @@ async def test_a_page_that_is_reloaded_in_the_middle_shows_the_whole_answer(stag
     await tab.reload()
     await whole(tab)
     assert await counter(tab, "repeated") == "0"
+    assert tab.errors == []
+
+
+async def test_the_list_of_chats_goes_on_by_pages_also_by_keyboard(stage: Stage) -> None:
+    lines = "document.querySelectorAll('#rooms h2 + ul')[0]?.children.length"
+    async with stage.api("Ann") as client:
+
+        async def new_chat(number: int) -> None:
+            assert (await client.post("/api/v1/chats/new", json={"title": f"Chat {number}"})).is_success
+
+        await asyncio.gather(*map(new_chat, range(130)))
+        tab = await stage.guest("Ann")
+        await tab.until(f"{lines} === 60")
+        await tab.focus("button", "More chats")
+        await tab.press("Enter")
+        await tab.until(f"{lines} === 120")
+        await tab.until("document.activeElement === document.querySelectorAll('#rooms li a')[60]")
+        await new_chat(130)
+        await tab.see("link", "Chat 130")
+        await tab.focus("button", "More chats")
+        await tab.press("Enter")
+        await tab.until(f"{lines} === 131")
+        await tab.miss("button", "More chats")
+        await tab.until("document.activeElement === document.querySelectorAll('#rooms li a')[120]")
     assert tab.errors == []

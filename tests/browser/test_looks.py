@@ -9,7 +9,7 @@ import pytest
 
 from app.pages import POLICY
 from tests.browser.conftest import Stage, staged
-from tests.browser.conversations import ask, began, whole
+from tests.browser.conversations import ANSWER, STATUS, TUNNEL, ask, began, whole
 from tests.support.browser import PHONE, Browser, Tab
 from tests.support.nodes import Fleet
 
@@ -34,6 +34,18 @@ async def test_every_view_is_without_serious_faults(stage: Stage, look: str, opt
     await ask(tab, SHORT)
     await whole(tab, SHORT)
     await _looked_at(tab, f"{look}-chat")
+    await ask(tab)
+    await tab.until(f"{ANSWER}[1]?.textContent.length > 40")
+    await _looked_at(tab, f"{look}-streaming")
+    await tab.click("button", "Stop")
+    await tab.until("document.querySelector('.ended')?.innerText === 'Stopped'")
+    await tab.check(*TUNNEL, True)
+    await ask(tab, "Is anybody there?")
+    await tab.until("document.querySelector('.composer .fault')?.innerText.includes('tunnel')")
+    await _looked_at(tab, f"{look}-tunnel")
+    await tab.check(*TUNNEL, False)
+    await tab.until(STATUS.format("nothing was lost"))
+    await tab.click("button", "Dismiss")
     await _open(tab, "link", "Lobby")
     await tab.fill("textbox", "Write to Lobby", "Hello everybody")
     await tab.press("Enter")

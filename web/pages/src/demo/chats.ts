@@ -15,6 +15,9 @@ interface ChatsEvent {
   data: Told;
 }
 
+/** Chats of one page of the list. */
+export const PAGE = 60;
+
 /** Of a title that is made from the first question. */
 const TITLE_CHARS = 50;
 
@@ -24,10 +27,14 @@ const LISTED = new Set(["chat:title", "chat:messages", "chat:list", "chat:new"])
 /** The user's chats: the list, and the one that is open. */
 export class Chats {
   readonly list = signal<readonly ChatLine[] | null>(null);
+  /** Whether there are chats behind those of the list. */
+  readonly goesOn = signal(false);
   readonly open = signal<Chat | null>(null);
   /** Why the open chat, or the list, could not be read. */
   readonly fault = signal<string | null>(null);
   readonly #link: Link;
+  #pages = 1;
+  #lists = 0;
 
   constructor(link: Link) {
     this.#link = link;
@@ -45,6 +52,15 @@ export class Chats {
   /** Reads again what is shown. */
   async reload(): Promise<void> {
     this.fault.value = await Promise.all([this.open.peek()?.load(), this.#list()]).then(() => null, saying);
+  }
+
+  /** One more page of the list. Raises ApiFault. */
+  async more(): Promise<void> {
+    this.#pages += 1;
+    await this.#list().catch((fault: unknown) => {
+      this.#pages -= 1;
+      throw fault;
+    });
   }
 
   /** Asks in the open chat, or in a new one; resolves when the server has taken the turn. Raises ApiFault. */
@@ -96,7 +112,13 @@ export class Chats {
     await this.#list().catch((fault: unknown) => (this.fault.value = saying(fault)));
   }
 
+  /** All pages anew: the newest chat moves to the front, and every other one back. */
   async #list(): Promise<void> {
-    this.list.value = await this.#link.api.get<ChatLine[]>("/api/v1/chats/");
+    const list = ++this.#lists;
+    const numbers = Array.from({ length: this.#pages }, (_, page) => page + 1);
+    const pages = await Promise.all(numbers.map((page) => this.#link.api.get<ChatLine[]>(`/api/v1/chats/?page=${page}&limit=${PAGE}`)));
+    if (list !== this.#lists) return;
+    this.list.value = [...new Map(pages.flat().map((line) => [line.id, line])).values()];
+    this.goesOn.value = pages.at(-1)?.length === PAGE;
   }
 }

@@ -27,6 +27,7 @@ export function Nav({ demo }: { demo: Demo }) {
           </a>
         </h2>
         <Lines kind="chat" lines={chats.list.value} none="No chat yet" />
+        {chats.goesOn.value && <More label="More chats" more={() => chats.more()} />}
         <h2>Channels</h2>
         <Lines kind="channel" lines={lines} none="No channel yet" />
         <Maker kind="channel" label="New channel" make={(name) => channels.create(name)} />
@@ -52,6 +53,30 @@ function Lines({ kind, lines, none }: { kind: Kind; lines: readonly Line[] | nul
         </li>
       ))}
     </ul>
+  );
+}
+
+/** Reads on behind the lines above it; then the first new one has the focus. */
+function More({ label, more }: { label: string; more: () => Promise<void> }) {
+  const [fault, setFault] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+  const read = async (event: MouseEvent) => {
+    event.stopPropagation(); // on a phone the list stays open
+    if (busy) return;
+    const lines = (event.currentTarget as Element).parentElement?.previousElementSibling;
+    const known = lines?.childElementCount ?? 0;
+    setBusy(true);
+    setFault(await more().then(() => null, saying));
+    setBusy(false);
+    requestAnimationFrame(() => lines?.children.item(known)?.querySelector("a")?.focus());
+  };
+  return (
+    <div class="more">
+      <button type="button" aria-busy={busy} onClick={(event) => void read(event)}>
+        {label}
+      </button>
+      <Fault text={fault} onClose={() => setFault(null)} />
+    </div>
   );
 }
 
