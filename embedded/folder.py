@@ -5,6 +5,8 @@ import os
 import stat
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +82,18 @@ class Folder:
         if path.exists() and path.stat().st_size > LOG_BYTES:
             path.replace(path.with_suffix(".log.1"))
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+
+@contextmanager
+def passing_folder(prefix: str) -> Iterator[Path]:
+    """A data folder that is gone at the end, with all that its servers have written: they must have stopped by then.
+
+    As root it may be traversed: PostgreSQL's data would else lie outside of it, and stay.
+    """
+    with tempfile.TemporaryDirectory(prefix=prefix) as made:
+        if os.geteuid() == 0:
+            Path(made).chmod(0o711)
+        yield Path(made)
 
 
 def fits(folder: Path) -> bool:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -16,7 +14,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from archive import Archive, RoomFold, open_pool, sift
-from embedded import hold
+from embedded import hold, passing_folder
 from migrations import upgrade
 from streams.entry import Entry, Position
 
@@ -62,7 +60,7 @@ class Postgres:
 @contextmanager
 def running_postgres() -> Iterator[Postgres]:
     """A server in a folder of its own, with the migrated template in it; stopped and removed at the end."""
-    with tempfile.TemporaryDirectory(prefix="roomlog-pg-") as folder, hold(Path(folder), redis=False) as urls:
+    with passing_folder("roomlog-pg-") as folder, hold(folder, redis=False) as urls:
         postgres = Postgres(urls["postgres"])
         for setting in _FAST:
             postgres.run(sql.SQL("ALTER SYSTEM SET {}").format(sql.SQL(setting)))
