@@ -13,6 +13,18 @@ from tests.browser.conversations import ANSWER, STATUS, TUNNEL, ask, began, whol
 from tests.support.browser import PHONE, Browser, Tab
 from tests.support.nodes import Fleet
 
+APART = """(() => {
+  const [beside, tag] = ['.switch', '.status .tag'].map((name) => document.querySelector(name));
+  const text = document.createRange();
+  text.selectNodeContents(beside);
+  return text.getBoundingClientRect().right <= tag.getBoundingClientRect().left;
+})()"""
+"""JavaScript: whether what is said of the connection leaves the switch's label readable."""
+
+AT_END = "(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight < 2)"
+AT_END += "(document.querySelector('.scroller'))"
+"""JavaScript: whether the end of the messages is seen."""
+
 SHORT = "In light, in dark, and on a phone.\n\nThis is what is said back."
 
 
@@ -42,9 +54,11 @@ async def test_every_view_is_without_serious_faults(stage: Stage, look: str, opt
     await tab.check(*TUNNEL, True)
     await ask(tab, "Is anybody there?")
     await tab.until("document.querySelector('.composer .fault')?.innerText.includes('tunnel')")
+    await tab.until(AT_END)
     await _looked_at(tab, f"{look}-tunnel")
     await tab.check(*TUNNEL, False)
     await tab.until(STATUS.format("nothing was lost"))
+    assert await tab.value(APART)
     await tab.click("button", "Dismiss")
     await _open(tab, "link", "Lobby")
     await tab.fill("textbox", "Write to Lobby", "Hello everybody")

@@ -26,7 +26,7 @@ export function Nav({ overview, isStale }: { overview: Overview | null; isStale:
           </li>
         ))}
       </ul>
-      <p class="dim version">{isStale ? "The node does not answer" : overview && `Roomlog ${overview.version}`}</p>
+      <p class="dim version">{isStale ? "No node answers" : overview && `Roomlog ${overview.version}`}</p>
     </nav>
   );
 }

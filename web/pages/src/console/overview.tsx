@@ -34,8 +34,8 @@ export function OverviewView({ operator, poll }: { operator: Operator; poll: Pol
 const AWAY: Advice = {
   level: "bad",
   about: "console",
-  what: "The node that serves this page does not answer: what follows is old.",
-  cure: "Open the console at another node; this page goes on by itself when its own is back.",
+  what: "No node answers this page: what follows is old.",
+  cure: "`roomlog status` asks the servers without a node; this page goes on by itself when one is back.",
 };
 
 const TONES = { ok: "good", warn: "warn", bad: "bad" } as const;

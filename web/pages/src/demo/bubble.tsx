@@ -16,6 +16,8 @@ export function Bubble({ message }: { message: Message }) {
     if (place.current === null) return undefined;
     const paper = new Paper(place.current, end.follow);
     const hide = message.text.show(paper);
+    const { scrollHeight, clientHeight } = place.current;
+    if (scrollHeight > clientHeight) place.current.tabIndex = 0; // a long question scrolls, by keyboard too
     return () => {
       hide();
       paper.close();
@@ -23,6 +25,7 @@ export function Bubble({ message }: { message: Message }) {
   }, [message]);
   const open = message.end.value === "open";
   const note = ENDS[message.end.value];
+  useLayoutEffect(end.follow, [note, message.error.value]);
   const mine = message.role === "user";
   return (
     <li class={mine ? "message mine" : "message"}>
@@ -31,7 +34,7 @@ export function Bubble({ message }: { message: Message }) {
         {open && <span class="pulse" aria-hidden="true" />}
         {open && message.step.value}
       </h3>
-      <div class="text" ref={place} />
+      <div class="text" ref={place} {...(mine && { role: "group", "aria-label": "What you wrote" })} />
       {note && <p class="ended">{note}</p>}
       {message.error.value !== null && <p class="fault">{message.error.value}</p>}
     </li>

@@ -9,14 +9,18 @@ const NEAR = 48;
 class End {
   element: HTMLElement | null = null;
   #pinned = true;
+  #height = 0;
 
+  /** The reader has scrolled; if the place has another height now it was that which moved it. */
   readonly scrolled = (): void => {
     const { element } = this;
-    if (element) this.#pinned = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR;
+    if (element?.clientHeight === this.#height) this.#pinned = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR;
   };
 
   readonly follow = (): void => {
-    if (this.#pinned && this.element) this.element.scrollTop = this.element.scrollHeight;
+    if (this.element === null) return;
+    this.#height = this.element.clientHeight;
+    if (this.#pinned) this.element.scrollTop = this.element.scrollHeight;
   };
 
   /** The end, wherever the reader is. */
