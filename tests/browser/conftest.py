@@ -47,10 +47,10 @@ class Stage:
         await tab.press("Enter")
         await tab.until(NODE)
         if beside is not None:
-            await eventually(lambda: self._is_beside(tab, beside), 60)
+            await eventually(lambda: self._comes_beside(tab, beside), 60)
         return tab
 
-    async def _is_beside(self, tab: Tab, other: Tab) -> bool:
+    async def _comes_beside(self, tab: Tab, other: Tab) -> bool:
         """Whether the two are connected to two nodes. If not the tab comes in anew: nginx gives a WebSocket to the node
         that has the fewest."""
         if await tab.value(NODE) != await other.value(NODE):
