@@ -40,10 +40,10 @@ def status(as_json: bool) -> int:
 def _require_running(settings: Settings) -> None:
     """Whoever asks how things are starts none: there would be nothing to see. Raises CommandError."""
     named = {"REDIS_URL": settings.log_url, "DATABASE_URL": settings.archive_url}
-    missing = " and ".join(name for name, url in named.items() if not url)
+    missing = " or ".join(name for name, url in named.items() if not url)
     folder = settings.roomlog_data_dir
     if missing and not is_running(folder):
-        raise CommandError(f"nothing runs in {folder}, and {missing} names no server: roomlog dev starts everything")
+        raise CommandError(f"nothing runs in {folder}, and no {missing} is set: roomlog dev starts everything")
 
 
 def _show(seen: Overview) -> None:

@@ -32,8 +32,18 @@ class Advice:
 
 def advise(state: State, worker_lag_s: float) -> tuple[Advice, ...]:
     """The worst first. worker_lag_s: unfolded age above which it is said."""
-    found = [*_redis(state), *_postgres(state), *_fold(state, worker_lag_s), *_workers(state), *_nodes(state)]
+    found = [*_redis(state), *_postgres(state), *_fold(state, worker_lag_s)]
+    if not _mute(state):
+        found += [*_absent(state), *_workers(state), *_nodes(state)]
     return tuple(sorted(found, key=lambda advice: ("bad", "warn", "ok").index(advice.level)))
+
+
+def _mute(state: State) -> bool:
+    """Whether nobody can report, so that silence says nothing: the log's server refuses all that is written."""
+    redis = state.redis
+    refuses = redis.aof_ok is False or redis.last_save_ok is False or redis.role not in ("master", None)
+    heard = any(node.alive for node in state.nodes) or any(worker.alive for worker in state.workers)
+    return refuses and not heard
 
 
 def _redis(state: State) -> Iterator[Advice]:
@@ -53,7 +63,10 @@ def _redis(state: State) -> Iterator[Advice]:
         yield Advice("warn", "redis", what, "CONFIG SET appendonly yes, and the same in its configuration.")
     if redis.aof_ok is False:
         what = "The last write or rewrite of the append-only file failed."
-        yield Advice("bad", "redis", what, "Look at the disk of the log's server (space, rights) and at its own log.")
+        cure = (
+            "Look at the disk of the log's server (space, rights) and at its own log; until then it may refuse appends."
+        )
+        yield Advice("bad", "redis", what, cure)
     if redis.last_save_ok is False:
         what = "The last snapshot of the log's server failed."
         yield Advice("warn", "redis", what, "Look at the disk of the log's server (space, rights) and at its own log.")
@@ -93,10 +106,6 @@ def _postgres(state: State) -> Iterator[Advice]:
 
 def _fold(state: State, worker_lag_s: float) -> Iterator[Advice]:
     totals = state.totals
-    alive = [worker for worker in state.workers if worker.alive]
-    if state.redis.ok and not alive:
-        what = "No worker reports: nothing is folded into PostgreSQL, and rooms grow until they refuse appends."
-        yield Advice("bad", "fold", what, "Start one: python -m workers.")
     lag_s = totals.oldest_job_s or 0.0
     if lag_s > worker_lag_s:
         what = f"An event has waited {lag_s:.0f} s to be folded (WORKER_LAG_S is {worker_lag_s:g})."
@@ -106,6 +115,16 @@ def _fold(state: State, worker_lag_s: float) -> Iterator[Advice]:
     if totals.dead_letters:
         what = f"Entries could not be folded and wait for somebody to look at them: {totals.dead_letters}."
         yield Advice("warn", "deadletters", what, "roomlog deadletters list; then retry or drop each.")
+
+
+def _absent(state: State) -> Iterator[Advice]:
+    if not state.redis.ok:
+        return
+    if not any(worker.alive for worker in state.workers):
+        what = "No worker reports: nothing is folded into PostgreSQL, and rooms grow until they refuse appends."
+        yield Advice("bad", "fold", what, "Start one: python -m workers.")
+    if not any(node.alive for node in state.nodes):
+        yield Advice("bad", "nodes", "No node reports: no client can connect.", "Start one: roomlog serve.")
 
 
 def _workers(state: State) -> Iterator[Advice]:

@@ -73,11 +73,13 @@ UNSET = {"REDIS_URL": "", "DATABASE_URL": ""}
 async def test_status_starts_nothing(shell: Shell, tmp_path: Path) -> None:
     done = await shell.run("status", **UNSET, ROOMLOG_DATA_DIR=tmp_path / "data")
     assert done.returncode == 1
-    assert done.stderr.startswith(f"roomlog: nothing runs in {tmp_path / 'data'}, and REDIS_URL and DATABASE_URL name")
+    assert done.stderr.startswith(
+        f"roomlog: nothing runs in {tmp_path / 'data'}, and no REDIS_URL or DATABASE_URL is set"
+    )
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "data").exists()
     done = await shell.run("status", **UNSET | {"DATABASE_URL": shell.fleet.database_url}, ROOMLOG_DATA_DIR=tmp_path)
-    assert "and REDIS_URL name" in done.stderr
+    assert "and no REDIS_URL is set" in done.stderr
 
 
 @pytest.mark.parametrize(

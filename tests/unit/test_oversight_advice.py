@@ -79,8 +79,20 @@ def test_what_is_wrong_with_workers_and_what_waits_for_them() -> None:
     assert told(totals=Totals(dead_letters=1)) == [("warn", "deadletters")]
 
 
+@pytest.mark.parametrize("refusing", [{"aof_ok": False}, {"last_save_ok": False}, {"role": "slave"}])
+def test_silence_says_nothing_where_nobody_can_report(refusing: dict[str, Any]) -> None:
+    """A server that refuses what is written refuses reports, too; where somebody reports, it takes them."""
+    silent, redis = replace(WORKER, alive=False), replace(REDIS, **refusing)
+    away = replace(NODE, alive=False)
+    assert {about for _, about in told(redis=redis, nodes=(away,), workers=(silent,))} == {"redis"}
+    assert {about for _, about in told(redis=redis, workers=(silent,))} == {"redis", "fold", "worker:w"}
+
+
 def test_what_is_wrong_with_nodes() -> None:
-    assert told(nodes=(replace(NODE, alive=False),)) == [("warn", "node:n")]
+    other = replace(NODE, name="m", alive=False)
+    assert told(nodes=()) == [("bad", "nodes")]
+    assert told(nodes=(NODE, other)) == [("warn", "node:m")]
+    assert told(nodes=(other,)) == [("bad", "nodes"), ("warn", "node:m")]
     assert told(nodes=(replace(NODE, behind_ms=3_001),)) == [("warn", "node:n")]
     assert told(nodes=(replace(NODE, slow_clients=2),)) == [("ok", "node:n")]
     assert told(nodes=(NODE, replace(NODE, name="m", version="2"))) == [("warn", "nodes")]
