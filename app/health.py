@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from archive.errors import ArchiveError
+from app.sql_probe import PATIENCE_S, SqlProbe
 from streams.errors import LogError
 from streams.link import Client, health_of
 
@@ -17,11 +18,12 @@ REPORT_LAG_S = 5.0
 
 
 class Health:
-    """Looks at everything that the node depends on, each time it is asked."""
+    """Looks at everything that the node depends on, each time it is asked; it answers though a server is silent."""
 
     def __init__(self, node: Node, client: Client) -> None:
         self._node = node
         self._client = client
+        self._sql_probe = SqlProbe(node.archive.ping, node.spawn)
         self.closing = False
 
     @property
@@ -35,7 +37,12 @@ class Health:
             return ["closing: this node is going away"]
         if self._node.drain.begun:
             return ["draining: this node is going away, its clients are moved over"]
-        return [*await self._log(), *await self._sql()]
+        log, sql = await asyncio.gather(self._log(), self._sql())
+        return [*log, *sql]
+
+    async def aclose(self) -> None:
+        """Ask the servers no more."""
+        await self._sql_probe.aclose()
 
     async def _log(self) -> list[str]:
         node = self._node
@@ -47,10 +54,13 @@ class Health:
         if node.self_report.full:
             found.append("full: the log's server has no memory left, and refuses appends")
         try:
-            found += await health_of(self._client)
-            found += await self._worker_lag()
+            async with asyncio.timeout(PATIENCE_S):
+                found += await health_of(self._client)
+                found += await self._worker_lag()
         except LogError as fault:
             found.append(f"log: {fault}")
+        except TimeoutError:
+            found.append(f"log: it does not answer within {PATIENCE_S:g} s")
         return found
 
     async def _worker_lag(self) -> list[str]:
@@ -60,11 +70,8 @@ class Health:
         return [f"worker: an event has waited {lag_s:.0f} s to be folded; is a worker running?"]
 
     async def _sql(self) -> list[str]:
-        try:
-            await self._node.archive.ping()
-        except ArchiveError as fault:
-            return [f"sql: {fault}"]
-        return []
+        fault = await self._sql_probe.fault()
+        return [f"sql: {fault}"] if fault else []
 
     def facts(self) -> dict[str, Any]:
         """What /readyz shows besides."""

@@ -90,6 +90,7 @@ class Node(Parts):
 
     async def _stop(self, loops: list[asyncio.Task[None]]) -> None:
         await self.drain.aclose()
+        await self.health.aclose()
         await self.tasks.aclose()
         await self.providers.aclose()
         await self.profiles.aclose()

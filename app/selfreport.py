@@ -42,8 +42,13 @@ class SelfReport:
         """Report the node to the others. Raises LogUnavailable."""
         node = self._node
         obeyed = min([node.hub.position, *node.repair.begun_at, *node.orders.unfinished])
-        self.full = not await node.nodes.report(node.name, obeyed, self.facts())
+        full = not await node.nodes.report(node.name, obeyed, self.facts())
         self.sent_at = time.monotonic()
+        if full and not self.full:
+            log.warning("the log's server has no memory left, and refuses appends: raise its maxmemory")
+        elif self.full and not full:
+            log.info("the log's server takes appends again")
+        self.full = full
 
     async def try_to_send(self) -> None:
         """The same, when there will be another."""

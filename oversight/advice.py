@@ -144,7 +144,10 @@ def _nodes(state: State) -> Iterator[Advice]:
         about = f"node:{node.name}"
         if not node.alive:
             what = f"It has not reported for {node.seen_s:.0f} s: it died, or cannot reach the log's server."
-            yield Advice("warn", about, what, "Look at its log and start it again; its clients resume on other nodes.")
+            cure = (
+                "Look at its log, and start it again unless another took its place; its clients resume on other nodes."
+            )
+            yield Advice("warn", about, what, cure)
         elif (node.behind_ms or 0) > BEHIND_MS:
             what = f"It is {(node.behind_ms or 0) / 1000:.1f} s behind the log: its clients get events late."
             yield Advice("warn", about, what, "Look at its processor; start another node if it is busy.")

@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import Any
 
 import psycopg
+import pytest
 
 from registry.nodes import NodeFacts, Nodes
 from streams.append import Appender, NewEntry
@@ -96,7 +97,7 @@ async def test_without_the_log_the_overview_says_so_to_admins_alone(own_fleet: F
 
 
 async def test_a_full_log_is_what_is_wrong_and_nobody_is_taken_for_dead(
-    own_fleet: Fleet, own_valkey: ValkeyServer
+    own_fleet: Fleet, own_valkey: ValkeyServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Reports of nodes and workers are taken also where appends are refused."""
     own_fleet.worker()
@@ -117,6 +118,7 @@ async def test_a_full_log_is_what_is_wrong_and_nobody_is_taken_for_dead(
         assert "is full" in seen["advice"][0]["what"]
         ready = await eventually(lambda: unready(admin))
         assert [reason.partition(":")[0] for reason in ready] == ["full"]
+        assert caplog.text.count("refuses appends: raise its maxmemory") == 1
         assert 'roomlog_unready{reason="full"} 1.0' in (await admin.client.get("/metrics")).text
 
 

@@ -1,0 +1,56 @@
+"""A server that is up and says nothing: a node tells which, to whoever asks, before the asker gives up."""
+
+from __future__ import annotations
+
+import signal
+
+import httpx
+import psycopg
+
+from tests.support.nodes import Fleet, LocalNode, eventually
+from tests.support.valkey import ValkeyServer
+
+SCRAPED_WITHIN_S = 10.0
+"""Prometheus' own limit: a node that takes longer is taken for dead."""
+
+
+async def unready_for(node: LocalNode) -> set[str]:
+    """The reasons that /readyz and /metrics give alike."""
+    async with httpx.AsyncClient(base_url=node.url, trust_env=False, timeout=SCRAPED_WITHIN_S) as anybody:
+        answer = await anybody.get("/readyz")
+        reasons = {reason.partition(":")[0] for reason in answer.json()["reasons"]}
+        assert answer.status_code == (503 if reasons else 200)
+        lines = (await anybody.get("/metrics")).text.splitlines()
+    told = {line.partition('"')[2].partition('"')[0] for line in lines if line.startswith("roomlog_unready{")}
+    shown = {reason for reason in told if f'roomlog_unready{{reason="{reason}"}} 1.0' in lines}
+    return reasons & shown
+
+
+async def test_a_silent_database_is_named(fleet: Fleet) -> None:
+    async with fleet.inside() as node:
+        with psycopg.connect(fleet.database_url) as sql:
+            sql.execute("LOCK TABLE rooms IN ACCESS EXCLUSIVE MODE")
+            assert await unready_for(node) == {"sql"}
+            assert await unready_for(node) == {"sql"}
+
+        async def well() -> bool:
+            async with httpx.AsyncClient(base_url=node.url, trust_env=False) as anybody:
+                return (await anybody.get("/readyz")).is_success
+
+        await eventually(well)
+
+
+async def test_a_node_whose_database_is_silent_stops(fleet: Fleet) -> None:
+    with psycopg.connect(fleet.database_url) as sql:
+        async with fleet.inside() as node:
+            sql.execute("LOCK TABLE rooms IN ACCESS EXCLUSIVE MODE")
+            assert await unready_for(node) == {"sql"}
+
+
+async def test_a_silent_log_is_named(own_fleet: Fleet, own_valkey: ValkeyServer) -> None:
+    async with own_fleet.inside() as node:
+        own_valkey.signal(signal.SIGSTOP)
+        try:
+            assert "log" in await unready_for(node)
+        finally:
+            own_valkey.signal(signal.SIGCONT)
