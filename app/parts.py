@@ -130,7 +130,7 @@ class Parts(Stores):
         )
         self.producer = Producer(self.emitter, self.calls, self.orders, self.pool, self.presence)
         self.providers = Providers(settings, self.direct)
-        self.completions = Completions(settings, self.emitter, self.tasks)
+        self.completions = Completions(settings, self.emitter, self.tasks, self.chats)
 
         self.sharing = Sharing(self.grants, self.reader, self.emitter, self.orders)
         self.chat_writes = ChatWrites(self.chats, self.owners, self.emitter, self.sharing, self.orders, self.tasks)

@@ -35,6 +35,11 @@ class Run:
     def target(self) -> Target:
         return self._target
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the answer is text only, of which what closes it repeats nothing."""
+        return self._output.items() is None
+
     async def begin(self, turn: Turn, asker: str) -> None:
         """Take the message: older runs of it are refused from here on. It is empty again, unless the answer goes on.
 
@@ -75,6 +80,10 @@ class Run:
         """Tell what came. Raises ProviderError when the answer is too long."""
         for kind, data in self._output.take(pieces):
             await self._emit(kind, data)
+
+    async def recap(self, content: str) -> None:
+        """Tell the message's whole text to pages that may lack a piece of it; it is not folded. content: as stored."""
+        await self._emit("chat:outlet", {"messages": [{"id": self.remains.message_id, "content": content}]})
 
     @property
     def epilogue(self) -> Fence:

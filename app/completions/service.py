@@ -10,9 +10,11 @@ from contextlib import aclosing
 from typing import Any
 
 from app import metrics
+from app.chats import Chats
 from app.completions.background import Background
 from app.completions.gathered import gathered
 from app.completions.pieces import ProviderError
+from app.completions.recap import Recap
 from app.completions.request import CompletionRequest
 from app.completions.run import Run
 from app.completions.turn import Turn
@@ -39,8 +41,9 @@ class TooBusy(Exception):
 class Completions:
     """Starts completions as tasks of this node."""
 
-    def __init__(self, settings: Settings, emitter: Emitter, tasks: Tasks) -> None:
+    def __init__(self, settings: Settings, emitter: Emitter, tasks: Tasks, chats: Chats) -> None:
         self._emitter = emitter
+        self._recap = Recap(chats)
         self._tasks = tasks
         self._background = Background(settings, emitter)
         self._limit = settings.completion_tasks
@@ -105,12 +108,14 @@ class Completions:
             ):
                 async for pieces in batches:
                     await run.add(pieces)
+            await self._recap.tell(run)
             await run.done(self._background.closing(request, run.text))
         except asyncio.CancelledError:
             await self._close_cancelled(run)
             raise
         except ProviderError as fault:
             log.info("a completion failed: %s", fault)
+            await self._recap.tell(run)
             await self._close(run, run.failed(str(fault)))
             return "provider_error"
         except Fenced:
@@ -131,4 +136,5 @@ class Completions:
             raise Unclosed(f"its message is left to the workers to close: {fault}") from fault
 
     async def _close_cancelled(self, run: Run) -> None:
+        await self._recap.tell(run)
         await self._close(run, run.cancelled(interrupted=self._tasks.is_interrupted()))

@@ -202,6 +202,13 @@ TYPES = (
     _shown(TYPE, "chat:tags", DURABLE),
     _shown(TYPE, "chat:messages", DURABLE, _CHATS + "test_a_new_turn_reaches_the_other_tabs_and_the_viewers"),
     _shown(TYPE, "chat:active", DURABLE),
+    _shown(
+        TYPE,
+        "chat:outlet",
+        DURABLE,
+        "tests/contract/test_page_turns.py"
+        "::test_the_whole_text_is_told_before_an_answer_is_closed_as_others_wrote_into_it_too",
+    ),
     _shown(TYPE, "chat:list", DURABLE, _MARKED_CHAT),
     _shown(TYPE, "chat:reload", DURABLE),
     _shown(TYPE, "notification", DURABLE),

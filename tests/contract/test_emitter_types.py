@@ -137,7 +137,15 @@ DURABLE = (
     ),
     *(
         Told(kind, (ONE, TWO, THREE))
-        for kind in ("chat:active", "chat:list", "chat:reload", "notification", "chat:access", "a:type:of:tomorrow")
+        for kind in (
+            "chat:active",
+            "chat:outlet",
+            "chat:list",
+            "chat:reload",
+            "notification",
+            "chat:access",
+            "a:type:of:tomorrow",
+        )
     ),
 )
 """The table of docs/contract.md §5, and a type that nobody knows yet."""

@@ -5,12 +5,16 @@ The bodies are those that the page of Open WebUI 0.12.4 was seen to send.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+
+import pytest
 
 from tests.contract.clients import Listener, listening
 from tests.contract.test_chats import join
-from tests.support.completions import asking, done
+from tests.support.completions import asking, done, so_far
 from tests.support.nodes import Api, Fleet, eventually
+from tests.support.provider import Conversation
 
 QUESTION = {
     "id": "q",
@@ -112,3 +116,33 @@ async def test_what_only_looks_like_the_beginning_of_a_chat_is_openais_own(fleet
         answer = await api.client.post("/api/chat/completions", json=plain)
         assert answer.json()["choices"][0]["message"]["content"] == "Hello world"
         assert (await api.client.get("/api/v1/chats/")).json() == []
+
+
+@pytest.mark.parametrize("ending", ["chat:completion", "chat:tasks:cancel", "chat:message:error"])
+async def test_the_whole_text_is_told_before_an_answer_is_closed_as_others_wrote_into_it_too(
+    fleet: Fleet, ending: str
+) -> None:
+    """A page that was loaded in mid-answer may lack a piece. It is mended by this; the fold reads none of it."""
+    go_on = asyncio.Event()
+
+    async def script(conversation: Conversation) -> None:
+        await conversation.start()
+        await conversation.event(content="begun")
+        await go_on.wait()
+        if ending == "chat:completion":
+            await conversation.finish()
+
+    async with asking(fleet) as (one, api, provider), listening(one.url) as page:
+        provider.script = script
+        chat, (task,) = await begun(api, BODY | {"background_tasks": {}})
+        await so_far(api, chat, "begun", "a")
+        await api.emit(chat, "message", {"content": " (searched)"}, "a")
+        if ending == "chat:tasks:cancel":
+            assert (await api.client.post(f"/api/tasks/stop/{task}")).json()["outcome"] == "stopped"
+        go_on.set()
+        assert (await done(api, chat, "a"))["content"] == "begun (searched)"
+        await eventually(lambda: [body for body in page.of("events") if body["data"]["type"] == ending])
+        told = [body["data"] for body in page.of("events") if body["message_id"] == "a"]
+        last = [data for data in told if data["type"] in ("chat:outlet", ending)]
+        assert [data["type"] for data in last] == ["chat:outlet", ending]
+        assert last[0]["data"] == {"messages": [{"id": "a", "content": "begun (searched)"}]}

@@ -37,10 +37,10 @@ async def done(api: Api, chat: str, message: str = "m1") -> Any:
 
 
 async def events_of(api: Api, room: str = "user:alice") -> list[tuple[str, Any]]:
-    """Type and data of every `events` entry of a room; quiet ones, and whether a chat is active, left out."""
+    """Type and data of every `events` entry of a room; quiet ones, whether a chat is active, and recaps left out."""
     answer = await api.client.get(f"/api/v1/rooms/{room}/events", params={"limit": 1000})
     told = [(e["data"]["data"]["type"], e["data"]["data"]["data"]) for e in answer.json()["events"]]
-    return [(kind, data) for kind, data in told if kind != "chat:active"]
+    return [(kind, data) for kind, data in told if kind not in ("chat:active", "chat:outlet")]
 
 
 @asynccontextmanager
