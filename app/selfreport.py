@@ -37,6 +37,7 @@ class SelfReport:
         self._last = NodeFacts()
         self.sent_at = -math.inf
         self.full = False
+        self._unheard = False
 
     async def send(self) -> None:
         """Report the node to the others. Raises LogUnavailable."""
@@ -51,11 +52,16 @@ class SelfReport:
         self.full = full
 
     async def try_to_send(self) -> None:
-        """The same, when there will be another."""
+        """The same, when there will be another. That it fails is said once, and that it does again."""
         try:
             await self.send()
         except LogUnavailable as fault:
-            log.warning("this node could not report itself: %s", fault)
+            log.log(logging.DEBUG if self._unheard else logging.WARNING, "this node cannot report itself: %s", fault)
+            self._unheard = True
+        else:
+            if self._unheard:
+                log.warning("this node reports itself again: the log answers")
+            self._unheard = False
 
     def facts(self) -> NodeFacts:
         """The newest; what it costs nothing to tell is of this moment."""

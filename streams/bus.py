@@ -48,6 +48,7 @@ class Bus:
         self._client = client
         self._deliver = deliver
         self._skipped = skipped
+        self._linked = True  # that it is lost is told once
 
     async def publish(self, signal: Signal) -> None:
         """Send to every node that listens now. Raises LogUnavailable when Redis does not take it."""
@@ -60,12 +61,14 @@ class Bus:
             try:
                 await self._listen()
             except (*RETRYABLE, redis_errors.RedisError) as fault:
-                log.warning("the bus lost its link: %s", fault)
+                log.log(logging.WARNING if self._linked else logging.DEBUG, "the bus lost its link: %s", fault)
+                self._linked = False
                 await asyncio.sleep(0.5)
 
     async def _listen(self) -> None:
         async with self._client.pubsub(ignore_subscribe_messages=True) as pubsub:
             await pubsub.subscribe(self._channel)
+            self._linked = True
             while True:
                 message = await pubsub.get_message(timeout=1.0)
                 if message is not None:

@@ -73,17 +73,19 @@ class Tail:
         self.read_at = asyncio.get_running_loop().time()
 
     async def run(self) -> None:
-        """Read until cancelled. Faults of the link are retried for ever, at most half a second apart."""
+        """Read until cancelled. Faults of the link are retried for ever, at most half a second apart, and told once."""
         self._loop = asyncio.get_running_loop()
         line = Line(self._client)
-        pause_s = 0.02
+        pause_s, told_at = 0.02, -1.0
         try:
             while True:
                 read_at = self.read_at
                 try:
                     await self._follow(line)
                 except RETRYABLE as fault:
-                    log.warning("the tail at %(position)s lost its link: %(fault)s", self._said(fault))
+                    level = logging.WARNING if self.read_at > told_at else logging.DEBUG
+                    log.log(level, "the tail at %(position)s lost its link: %(fault)s", self._said(fault))
+                    told_at = self.read_at
                     pause_s = 0.02 if self.read_at > read_at else min(pause_s * 2, 0.5)
                 except redis_errors.RedisError as fault:
                     log.error("the tail at %(position)s cannot read: %(fault)s", self._said(fault))

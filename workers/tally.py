@@ -59,14 +59,20 @@ class Reporter:
         self._pace = Pace()
 
     async def run(self) -> None:
-        """Report every second until stopped, then take the report away."""
+        """Report every second until stopped, then take the report away. That it fails is said once."""
         while not self._stop.is_set():
             try:
                 await self._workers.report(self._worker, self._facts(await self._rooms.oldest_job_age_s()))
+                if not self._tally.log_ok:
+                    log.warning("this worker reports itself again: the log answers")
                 self._tally.log_ok = True
             except LogUnavailable as fault:
+                log.log(
+                    logging.WARNING if self._tally.log_ok else logging.DEBUG,
+                    "this worker cannot report itself: %s",
+                    fault,
+                )
                 self._tally.log_ok = False
-                log.warning("cannot report: %s", fault)
             await paused(self._stop, REPORT_EVERY_S)
         try:
             await self._workers.leave(self._worker)

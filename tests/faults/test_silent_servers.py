@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 
 import httpx
 import psycopg
+import pytest
 
 from tests.support.nodes import Fleet, LocalNode, eventually
 from tests.support.valkey import ValkeyServer
@@ -54,3 +56,26 @@ async def test_a_silent_log_is_named(own_fleet: Fleet, own_valkey: ValkeyServer)
             assert "log" in await unready_for(node)
         finally:
             own_valkey.signal(signal.SIGCONT)
+
+
+async def test_an_outage_is_a_line_when_it_begins_and_one_when_it_ends(
+    own_fleet: Fleet, own_valkey: ValkeyServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = own_fleet.worker()
+    async with own_fleet.inside():
+        caplog.set_level(logging.DEBUG, "roomlog")
+        await eventually(lambda: "is at work" in worker.text())
+        own_valkey.kill()
+        try:
+            await eventually(lambda: caplog.text.count("lost its link") > 3)
+            await eventually(lambda: caplog.text.count("cannot report itself") > 2, 30)
+            await eventually(lambda: "cannot report itself" in worker.text())
+        finally:
+            own_valkey.start()
+        await eventually(lambda: "this node reports itself again" in caplog.text)
+        await eventually(lambda: "this worker reports itself again" in worker.text())
+        warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+        assert sum("the tail at" in line for line in warned) == 1
+        assert sum("the bus lost its link" in line for line in warned) == 1
+        assert sum("cannot report itself" in line for line in warned) == 1
+        assert worker.text().count("cannot report itself") == 1
