@@ -47,7 +47,7 @@ async def test_nodes_and_workers_follow_a_failover_and_lose_nothing_that_was_rep
                     return answer.is_success
                 return False
 
-            assert await said("before ", "k1")
+            await eventually(lambda: said("before ", "k1"), 40)  # the worker may take its time to start
             await eventually(lambda: page.words == ["before"])
             if fault == "the primary is killed":
                 servers.kill()
