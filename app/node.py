@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from app.abreast import abreast
 from app.drain import Drain
 from app.health import Health
 from app.parts import Parts
@@ -30,6 +31,9 @@ log = logging.getLogger("roomlog.node")
 
 REPORT_S = 1.0
 """How often a node reports itself and looks for revoked tokens: half of the two seconds that revocation may take."""
+
+CLOSING_S = 5.0
+"""What a node that stops waits for what concerns its sessions: as long as one call waits for a log that is away."""
 
 
 class Node(Parts):
@@ -64,8 +68,10 @@ class Node(Parts):
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The node at work. Raises an exception group when a task of it dies: app/main.py ends the process then."""
+        """The node at work. Raises LogUnavailable when it cannot begin; an exception group when a task of it dies:
+        app/main.py ends the process then."""
         await self.tail.start()
+        await self.self_report.send()  # before anything runs: who cannot say that it is there does not start
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             loops = [
@@ -82,7 +88,6 @@ class Node(Parts):
                     ("sampler", self.desk.sampler.run()),
                 )
             ]
-            await self.self_report.send()
             try:
                 yield
             finally:
@@ -95,11 +100,20 @@ class Node(Parts):
         await self.providers.aclose()
         await self.profiles.aclose()
         await self.appender.drain()
-        for session in list(self.sessions.by_sid.values()):
-            await self.sessions.gone(session, for_good=False)
+        await self._let_go()
         await end(loops)
         with contextlib.suppress(LogUnavailable):  # behind the last report
             await self.nodes.leave(self.name)
+        await self.end_spawned(CLOSING_S)
+
+    async def _let_go(self) -> None:
+        """Note the sessions that are still here as away; while the log is away that waits for nobody."""
+        sessions = list(self.sessions.by_sid.values())
+        try:
+            async with asyncio.timeout(CLOSING_S):
+                await abreast(self.sessions.gone(session, for_good=False) for session in sessions)
+        except TimeoutError:
+            log.warning("the records of %d sessions are not updated; they expire by themselves", len(sessions))
 
     @property
     def tail_age_s(self) -> float:

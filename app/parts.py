@@ -60,6 +60,7 @@ from registry.roles import Roles as KnownRoles
 from registry.standing import Standings
 from registry.tasks import HOLD
 from streams.bus import Bus, Signal
+from streams.ending import end
 from streams.keys import CONTROL_ROOM
 from streams.link import Link
 
@@ -73,6 +74,7 @@ class Parts(Stores):
     def __init__(self, settings: Settings, link: Link, archive: Archive, secret: str, tracing: Tracing | None) -> None:
         super().__init__(settings, link, archive, tracing)
         self._tasks: asyncio.TaskGroup | None = None
+        self._spawned: set[asyncio.Task[None]] = set()
         keys, client = link.keys, self.client
 
         self.orders = Orders(self.appender, self.reader, self.nodes, self.moves, self.disconnect, self.spawn)
@@ -199,7 +201,16 @@ class Parts(Stores):
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run work in the node's task group; a fault in it stops the node visibly."""
         assert self._tasks is not None
-        return self._tasks.create_task(work)
+        task = self._tasks.create_task(work)
+        self._spawned.add(task)
+        task.add_done_callback(self._spawned.discard)
+        return task
+
+    async def end_spawned(self, wait_s: float) -> None:
+        """Wait for what was spawned, so long at most; what waits for a server that is away is cancelled then."""
+        if self._spawned:
+            await asyncio.wait(self._spawned, timeout=wait_s)
+        await end(self._spawned)
 
     def disconnect(self, session: Session) -> None:
         """End a session of this node for good."""

@@ -86,7 +86,7 @@ class Nodes:
         reports, now = await self._read()
         old = [name for name, report in reports.items() if now - report["time"] > 3600]
         if old:
-            await self._client.hdel(self._keys.nodes, *old)
+            await retrying(lambda: self._client.hdel(self._keys.nodes, *old))
         return {name: report for name, report in reports.items() if now - report["time"] < ALIVE_S}
 
     async def reports(self) -> list[NodeReport]:

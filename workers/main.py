@@ -156,8 +156,16 @@ async def run_loops(
     async with asyncio.TaskGroup() as group:
         for loop in loops:
             group.create_task(_until_stopped(loop, stop), name=type(loop).__name__)
-    left = await jobs.leave()
-    log.info("worker %s stopped%s", worker, "" if left else "; another worker claims its jobs")
+    log.info("worker %s stopped%s", worker, "" if await _left(jobs) else "; another worker claims its jobs")
+
+
+async def _left(jobs: Jobs) -> bool:
+    """Whether nothing of this worker is in the log any more. A log that is away keeps nobody from stopping."""
+    try:
+        return await jobs.leave()
+    except LogUnavailable as fault:
+        log.warning("this worker's name stays until it is swept: %s", fault)
+        return False
 
 
 def _window(config: WorkerConfig, tally: Tally, stop: asyncio.Event) -> tuple[Loop, ...]:
