@@ -78,7 +78,7 @@ class Bus:
         """Deliver a signal. What cannot be read is skipped: whoever may publish must not be able to end a node."""
         try:
             self._deliver(_parse(message))
-        except ValueError as fault:
+        except (ValueError, RecursionError) as fault:  # the latter of JSON that is nested too deep
             log.error("a signal of %d bytes is skipped, it cannot be read: %s", len(message), fault)
             self._skipped()
 

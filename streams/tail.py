@@ -12,7 +12,7 @@ from redis import exceptions as redis_errors
 from streams.entry import Entry, Position
 from streams.errors import RETRYABLE
 from streams.line import Line, Words
-from streams.link import Link, open_epoch
+from streams.link import Link, open_epoch, retrying
 from streams.pace import Reading
 from streams.replay import entry_of
 
@@ -67,10 +67,14 @@ class Tail:
         """Loop time of the last successful read: an old one means that the link is down."""
 
     async def start(self) -> None:
-        """Stand at the newest position. Raises LogUnavailable or redis errors when the log does not answer."""
-        newest = await self._client.xrevrange(self._link.keys.log, count=1)
-        self._advance(newest[0][0] if newest else str(await open_epoch(self._client, self._link)).encode())
+        """Stand at the newest position. Raises LogUnavailable when the log does not answer."""
+        self._advance(await retrying(self._newest))
         self.read_at = asyncio.get_running_loop().time()
+
+    async def _newest(self) -> bytes:
+        """The stream's newest position as the server writes it; of one that is empty, where it begins anew."""
+        newest = await self._client.xrevrange(self._link.keys.log, count=1)
+        return bytes(newest[0][0]) if newest else str(await open_epoch(self._client, self._link)).encode()
 
     async def run(self) -> None:
         """Read until cancelled. Faults of the link are retried for ever, at most half a second apart, and told once."""
@@ -121,8 +125,7 @@ class Tail:
     async def _take_full(self, items: Sequence[Item]) -> None:
         before = self.position
         if await self._skipped(before):
-            newest = await self._client.xrevrange(self._link.keys.log, count=1)
-            self._advance(newest[0][0])
+            self._advance(await self._newest())
             self._lost(before, self.position)
         else:
             self._hand_out(items)

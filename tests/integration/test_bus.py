@@ -29,6 +29,7 @@ UNREADABLE = (
     b"",
     b"garbage",
     b"\0\0\0\xff[]",
+    _short(b"[" * 100_000),
     _short(b"user:alice\nevent\n"),
     _short(b"\xff\xfe"),
     _short(b"{}"),
