@@ -67,7 +67,11 @@ class SelfReport:
         """The newest; what it costs nothing to tell is of this moment."""
         now, node = time.monotonic(), self._node
         if now - self._looked_at >= LOOK_S:
-            self._last, self._looked_at = self._look(), now
+            self._looked_at = now
+            try:
+                self._last = self._look()
+            except (OSError, psutil.Error) as fault:  # that takes a file descriptor: there may be none left
+                log.warning("this node cannot look at its own process: %s", fault)
         return replace(self._last, connections=len(node.sessions.by_sid), draining=node.health.leaving)
 
     def _look(self) -> NodeFacts:

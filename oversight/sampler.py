@@ -40,6 +40,8 @@ class Sampler:
                 await self._lease.run(self._sample_forever)
             except (LogUnavailable, LeaseLost) as fault:
                 log.info("no sample: %s", fault)
+            except Exception:  # what operators see is worth no node: all of them would meet it, one after the other
+                log.exception("no sample could be made of what is there")
             await asyncio.sleep(LOOK_S)
 
     async def _sample_forever(self) -> None:

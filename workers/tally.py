@@ -80,7 +80,7 @@ class Reporter:
             log.warning("the last report stays until it is swept: %s", fault)
 
     def _facts(self, queue_age_s: float) -> WorkerFacts:
-        tally, cpu = self._tally, self._process.cpu_times()
+        tally, (rss_bytes, cpu_s) = self._tally, self._used()
         return WorkerFacts(
             version=__version__,
             started_ms=self._started_ms,
@@ -95,9 +95,18 @@ class Reporter:
             lost=tally.lost,
             claims=tally.claims,
             sql_ok=tally.sql_ok,
-            rss_bytes=self._process.memory_info().rss,
-            cpu_s=round(cpu.user + cpu.system, 2),
+            rss_bytes=rss_bytes,
+            cpu_s=cpu_s,
         )
+
+    def _used(self) -> tuple[int, float] | tuple[None, None]:
+        """Bytes of memory, and seconds of CPU time; None where that cannot be told now."""
+        try:
+            cpu = self._process.cpu_times()
+            return self._process.memory_info().rss, round(cpu.user + cpu.system, 2)
+        except (OSError, psutil.Error) as fault:  # it takes a file descriptor: there may be none left
+            log.warning("this worker cannot look at its own process: %s", fault)
+            return None, None
 
 
 class Pace:

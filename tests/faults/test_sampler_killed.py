@@ -1,12 +1,17 @@
-"""The process that samples dies: another goes on, and the hour before is still there."""
+"""The process that samples dies: another goes on, and the hour before is still there. It does not die of sampling."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from oversight.samples import SLOTS
+from streams.keys import Keys
+from tests.contract.clients import calling
 from tests.support.admins import overseeing
 from tests.support.nodes import Fleet, eventually
+from tests.support.valkey import ValkeyServer
 
 
 def sampled(history: Any, name: str = "rooms") -> list[int]:
@@ -42,3 +47,13 @@ async def test_the_history_survives_the_node_that_samples(fleet: Fleet) -> None:
         client = node.node.link.client(connections=1)
         assert await client.xlen(node.node.link.keys.samples) <= SLOTS + 1
         assert await client.ttl(node.node.link.keys.samples) > 0
+
+
+async def test_a_report_that_cannot_be_read_costs_samples_and_no_node(
+    fleet: Fleet, valkey: ValkeyServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with valkey.client() as redis:
+        redis.hset(Keys(fleet.key_prefix).nodes, "odd", b"{}")
+    async with fleet.inside() as node, calling(node.url) as api:
+        await eventually(lambda: "no sample could be made" in caplog.text)
+        assert await api.new_chat()
