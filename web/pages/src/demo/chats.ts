@@ -35,6 +35,7 @@ export class Chats {
   readonly #link: Link;
   #pages = 1;
   #lists = 0;
+  #newest: Promise<void> = Promise.resolve();
 
   constructor(link: Link) {
     this.#link = link;
@@ -112,12 +113,16 @@ export class Chats {
     await this.#list().catch((fault: unknown) => (this.fault.value = saying(fault)));
   }
 
-  /** All pages anew: the newest chat moves to the front, and every other one back. */
-  async #list(): Promise<void> {
-    const list = ++this.#lists;
+  /** All pages anew: the newest chat moves to the front, and every other one back. Resolves when the newest list is there. */
+  #list(): Promise<void> {
+    this.#newest = this.#read(++this.#lists);
+    return this.#newest;
+  }
+
+  async #read(list: number): Promise<void> {
     const numbers = Array.from({ length: this.#pages }, (_, page) => page + 1);
     const pages = await Promise.all(numbers.map((page) => this.#link.api.get<ChatLine[]>(`/api/v1/chats/?page=${page}&limit=${PAGE}`)));
-    if (list !== this.#lists) return;
+    if (list !== this.#lists) return this.#newest;
     this.list.value = [...new Map(pages.flat().map((line) => [line.id, line])).values()];
     this.goesOn.value = pages.at(-1)?.length === PAGE;
   }
