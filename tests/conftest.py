@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import faulthandler
+import functools
+import inspect
 import os
 import signal
 from types import FrameType
+from typing import Any
+
+import pytest
 
 from tests.support.nodes import fleet, own_fleet
 from tests.support.postgres import archive, database_url, postgres, shared_database_url
@@ -24,6 +30,29 @@ __all__ = [
     "shared_database_url",
     "valkey",
 ]
+
+
+CLEAN_S = 10.0
+"""What a coroutine has to clean up, when its time is over, before pytest-timeout strikes."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """A coroutine whose time is over is cancelled as a task, so that what it has open is closed.
+
+    pytest-timeout raises wherever Python stands: in a task of a node inside the test that ends the node, not the test.
+    """
+    if not isinstance(item, pytest.Function) or not inspect.iscoroutinefunction(item.obj):
+        return
+    marker, test = item.get_closest_marker("timeout"), item.obj
+    limit_s = float(marker.args[0] if marker else item.config.getini("timeout")) - CLEAN_S
+
+    @functools.wraps(test)
+    async def limited(*args: Any, **named: Any) -> None:
+        async with asyncio.timeout(limit_s):
+            await test(*args, **named)
+
+    item.obj = limited
 
 
 def pytest_configure() -> None:
