@@ -124,11 +124,15 @@ class Tail:
 
     async def _take_full(self, items: Sequence[Item]) -> None:
         before = self.position
-        if await self._skipped(before):
-            self._advance(await self._newest())
-            self._lost(before, self.position)
-        else:
+        if not await self._skipped(before):
             self._hand_out(items)
+            return
+        newest = await self._newest()
+        epoch = await open_epoch(self._client, self._link)
+        self._advance(newest)
+        self._lost(before, self.position)
+        if before < epoch <= self.position:  # its entry is skipped, too, or is the one that the tail now stands at
+            self._new_epoch(epoch)
 
     async def _skipped(self, before: Position) -> bool:
         """Whether the stream may have been trimmed past `before`: its oldest entry is above it."""

@@ -7,17 +7,18 @@ import asyncio
 from streams.append import NewEntry
 from streams.ending import end
 from streams.entry import Entry, Position
-from streams.link import Link
+from streams.link import Link, open_epoch
 from streams.tail import READ_ENTRIES, Tail
 from tests.support.nodes import eventually
 from tests.support.valkey import running_appender
 
 
-async def test_a_log_that_is_emptied_behind_a_full_read_is_something_lost_and_no_end(link: Link) -> None:
+async def test_a_log_that_is_emptied_behind_a_full_read_is_a_new_epoch_and_no_end(link: Link) -> None:
     seen: list[Entry] = []
     lost: list[tuple[Position, Position]] = []
+    epochs: list[Position] = []
     wanted = [b"chat:c"]
-    tail = Tail(link, wanted, lambda got, _: seen.extend(got), lambda *gap: lost.append(gap), lambda _: None, pause_s=0)
+    tail = Tail(link, wanted, lambda got, _: seen.extend(got), lambda *gap: lost.append(gap), epochs.append, pause_s=0)
     await tail.start()
     before = tail.position
     running = asyncio.create_task(tail.run())
@@ -35,7 +36,8 @@ async def test_a_log_that_is_emptied_behind_a_full_read_is_something_lost_and_no
         await eventually(lambda: lost or running.done())
         assert not running.done(), running.exception()
         assert lost[0][0] == before
-        assert tail.position >= before
+        assert epochs == [await open_epoch(link.client(), link)]
+        assert before < epochs[0] <= tail.position
         async with running_appender(link) as appender:
             position = (await appender.append(NewEntry("chat:c", "e", b"{}"))).position
         await eventually(lambda: [entry.position for entry in seen] == [position])
