@@ -21,7 +21,7 @@ class BadToken(Exception):
 class Identity:
     """A user as its token tells. expires_at, issued_at: Unix seconds; expires_at is None for a token without end.
 
-    jti: the token's own id, or a digest of the token, so that one without can be revoked too.
+    jti: the token's own id, or a digest of what is signed, so that one without can be revoked too.
     """
 
     user_id: str
@@ -81,7 +81,12 @@ def _identity(claims: dict[str, Any], token: str) -> Identity:
         str(claims.get("name", "")),
         str(claims.get("email", "")),
         role,
-        str(claims.get("jti") or blake2b(token.encode(), digest_size=16).hexdigest()),
+        str(claims.get("jti") or _digest(token)),
         float(claims.get("iat", 0)),
         float(claims["exp"]) if "exp" in claims else None,
     )
+
+
+def _digest(token: str) -> str:
+    """Of its signed part alone: one signature may be spelled in several ways."""
+    return blake2b(token.rpartition(".")[0].encode(), digest_size=16).hexdigest()

@@ -111,6 +111,7 @@ async def test_sign_out_revokes_the_bearer_token_itself_on_all_nodes_and_no_othe
             assert other.connected
             assert await refused(one, given)
             assert await refused(two, given)
+            assert await refused(two, given + "="), "the same signature, spelled otherwise"
             await other.disconnect()
 
 
