@@ -44,8 +44,10 @@ def pytest_runtest_call(item: pytest.Item) -> None:
     """
     if not isinstance(item, pytest.Function) or not inspect.iscoroutinefunction(item.obj):
         return
-    marker, test = item.get_closest_marker("timeout"), item.obj
-    limit_s = float(marker.args[0] if marker else item.config.getini("timeout")) - CLEAN_S
+    test = item.obj
+    limit_s = _timeout_s(item) - CLEAN_S
+    if limit_s <= 0:
+        return
 
     @functools.wraps(test)
     async def limited(*args: Any, **named: Any) -> None:
@@ -53,6 +55,15 @@ def pytest_runtest_call(item: pytest.Item) -> None:
             await test(*args, **named)
 
     item.obj = limited
+
+
+def _timeout_s(item: pytest.Item) -> float:
+    """As pytest-timeout finds it: of the test, of the command line, of the settings; 0 for none."""
+    marker = item.get_closest_marker("timeout")
+    if marker is not None:
+        return float(marker.args[0] if marker.args else marker.kwargs["timeout"])
+    asked = item.config.getoption("timeout")
+    return float(item.config.getini("timeout") or 0 if asked is None else asked)
 
 
 def pytest_configure() -> None:

@@ -26,7 +26,8 @@ async def search(request: Request) -> Response:
     found = [
         stored
         for stored in await node.notes.list_of(identity.user_id)
-        if word in _text(stored.note) and whose in ("", "created" if _is_of(stored, identity.user_id) else "shared")
+        if whose in ("", "created" if _is_of(stored, identity.user_id) else "shared")
+        and (not word or word in _text(stored.note))
     ]
     found.sort(key=lambda stored: _place(stored.note, order), reverse=not upwards)
     shown = found[first : first + PAGE]
