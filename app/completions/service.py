@@ -100,7 +100,34 @@ class Completions:
         return True
 
     async def _stream(self, run: Run, request: CompletionRequest, upstream: Upstream) -> str:
-        """Write the answer until it ends; returns how, in a word for the metrics."""
+        """Write the answer until it ends, and close its message; returns how, in a word for the metrics.
+
+        A stop may come at any moment of it, also while a failure is being told.
+        """
+        try:
+            return await self._end(run, request, upstream)
+        except asyncio.CancelledError:
+            await self._close_cancelled(run)
+            raise
+
+    async def _end(self, run: Run, request: CompletionRequest, upstream: Upstream) -> str:
+        try:
+            failure = await self._write(run, request, upstream)
+            await self._recap.tell(run)
+            if not failure:
+                await run.done(self._background.closing(request, run.text))
+                return "done"
+        except Fenced:
+            log.info("a run of message %s ended: a newer one began", run.remains.message_id)
+            return "replaced"
+        except LogError as fault:
+            await self._close(run, run.failed(f"The answer could not be kept: {fault}."))
+            return "log_error"
+        await self._close(run, run.failed(failure))
+        return "provider_error"
+
+    async def _write(self, run: Run, request: CompletionRequest, upstream: Upstream) -> str:
+        """Write what the provider says; returns why it failed, "" when it did not."""
         try:
             async with (
                 aclosing(upstream.answer(request.for_provider())) as answer,
@@ -108,23 +135,10 @@ class Completions:
             ):
                 async for pieces in batches:
                     await run.add(pieces)
-            await self._recap.tell(run)
-            await run.done(self._background.closing(request, run.text))
-        except asyncio.CancelledError:
-            await self._close_cancelled(run)
-            raise
         except ProviderError as fault:
             log.info("a completion failed: %s", fault)
-            await self._recap.tell(run)
-            await self._close(run, run.failed(str(fault)))
-            return "provider_error"
-        except Fenced:
-            log.info("a run of message %s ended: a newer one began", run.remains.message_id)
-            return "replaced"
-        except LogError as fault:
-            await self._close(run, run.failed(f"The answer could not be kept: {fault}."))
-            return "log_error"
-        return "done"
+            return str(fault)
+        return ""
 
     async def _close(self, run: Run, closing: Coroutine[Any, Any, None]) -> None:
         """Have the run's message closed. Raises Unclosed when the log does not take it."""

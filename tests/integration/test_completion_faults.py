@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.completions import REQUEST, ask, asking, done, events_of, message_of, so_far
-from tests.support.nodes import Api, Fleet, eventually
+from tests.support.nodes import DEADLINE_S, Api, Fleet, eventually
 from tests.support.provider import Conversation
 from tests.support.provider_faults import (
     cuts,
@@ -25,6 +25,7 @@ from tests.support.provider_faults import (
     stalls,
     stalls_at_once,
 )
+from tests.support.stalls import held, worker_waits
 
 FAULTS = [
     (refuses_key, "", "The provider refused the key (401): Incorrect API key provided: ***"),
@@ -116,3 +117,28 @@ async def test_an_answer_that_finds_no_place_in_the_log_is_closed_when_a_worker_
         message = await done(api, chat)
         assert message["interrupted"]
         assert set(message["content"]) == {"x"}
+
+
+async def test_a_stop_that_comes_while_a_failure_is_told_leaves_no_message_open(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.completions.recap.READ_S", DEADLINE_S)
+    may_fail = asyncio.Event()
+
+    async def cuts_later(conversation: Conversation) -> None:
+        await conversation.start()
+        await conversation.event(content="begun")
+        await may_fail.wait()
+
+    async with asking(fleet) as (node, api, provider):
+        provider.script = cuts_later
+        chat = await api.new_chat()
+        task = await ask(api, chat)
+        await so_far(api, chat, "begun")
+        async with held(fleet.database_url, "rooms", reads=True):
+            may_fail.set()
+            await worker_waits(fleet.database_url)
+            node.node.tasks.obey(task)
+        await eventually(lambda: len(node.node.tasks) == 0)
+        message = await message_of(api, chat)
+        assert (message["content"], message["done"], message["stopped"]) == ("begun", True, True)
