@@ -75,13 +75,21 @@ def test_what_is_no_token_is_refused_with_a_reason(given: object) -> None:
         Tokens(SECRET).read(given)
 
 
-def test_a_token_without_a_jti_has_the_same_one_however_its_signature_is_spelled() -> None:
+def test_no_other_spelling_of_its_signature_gives_a_token_without_a_jti_another() -> None:
     given = _signed()
     digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    last = digits.index(given[-1]) & ~3  # of the last digit's six bits, two are no part of the 256
+    last = digits.index(given[-1]) & ~3  # of the last digit's six bits, two are no part of the signature
     spelled = [given[:-1] + digits[last + spare] for spare in range(4)] + [given + "="]
-    assert {Tokens(SECRET).read(each).jti for each in spelled} == {Tokens(SECRET).read(given).jti}
-    assert Tokens(SECRET).read(_signed(iat=NOW)).jti != Tokens(SECRET).read(given).jti
+    assert {_jti(each) for each in spelled} <= {_jti(given), None}
+    assert _jti(_signed(iat=NOW)) != _jti(given)
+
+
+def _jti(given: str) -> str | None:
+    """None: refused, as newer versions of PyJWT do with some spellings."""
+    try:
+        return Tokens(SECRET).read(given).jti
+    except BadToken:
+        return None
 
 
 def test_name_and_email_are_optional_text() -> None:
