@@ -90,6 +90,13 @@ class CompletionRequest(BaseModel):
             raise ValueError("messages are needed without a chat_id")
         return self
 
+    @model_validator(mode="after")
+    def _has_a_message_for_each(self) -> CompletionRequest:
+        ids = [wanted.message_id for wanted in self.message_ids or []]
+        if len(set(ids)) < len(ids):
+            raise ValueError("message_ids: two answers would become the same message")
+        return self
+
     @property
     def begins_chat(self) -> bool:
         """Whether the question is the first of a chat that is not there yet."""
@@ -107,11 +114,18 @@ class CompletionRequest(BaseModel):
                     "model": one.model_id,
                     "id": one.message_id,
                     "modelIdx": one.modelIdx,
+                    "model_item": self._item_of(one.model_id),
                     "background_tasks": later if number else tasks,
                 }
             )
             for number, one in enumerate(wanted)
         ]
+
+    def _item_of(self, model_id: str) -> dict[str, Any] | None:
+        """What the page sent of a model: of several it describes one, and the others are not the browser's."""
+        item = self.model_item
+        is_of_another = self.message_ids and item is not None and item.get("id") != model_id
+        return None if is_of_another else item
 
     @property
     def question(self) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Awaitable, Iterable
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -20,6 +21,7 @@ from app.node import Node
 from app.own_session import check_own_session
 from archive.chat import StoredChat
 from registry.tasks import is_page_only
+from streams.errors import LogError
 
 
 async def complete(request: Request) -> Response:
@@ -36,16 +38,31 @@ async def complete(request: Request) -> Response:
     chat = StoredChat.empty(chat_id, owner) if body.begins_chat else await _known(node, chat_id)
     answers = body.model_copy(update={"chat_id": chat_id}).each()
     turns = [turn_of(chat, str(answer.id), answer) for answer in answers]
+    if body.begins_chat:
+        await node.owners.claim(chat_id, owner)
+    starts = (
+        node.completions.start(owner, chat_id, str(answer.id), turn, node.providers.of(identity.user_id, answer), asker)
+        for answer, turn in zip(answers, turns, strict=True)
+    )
     try:
-        task_ids = [
-            await node.completions.start(
-                owner, chat_id, str(answer.id), turn, node.providers.of(identity.user_id, answer), asker
-            )
-            for answer, turn in zip(answers, turns, strict=True)
-        ]
+        task_ids = await _all_started(node, starts)
     except TooBusy as fault:
         raise ApiError(429, "busy", str(fault), retryable=True) from fault
     return Json({"status": True, "task_ids": task_ids, "chat_id": chat_id, "id": answers[0].id})
+
+
+async def _all_started(node: Node, starts: Iterable[Awaitable[str]]) -> list[str]:
+    """The tasks of the answers, begun one after another. When one does not begin, those before it are stopped:
+    their ids would be lost with the error. Raises as `Completions.start`."""
+    task_ids: list[str] = []
+    try:
+        for start in starts:
+            task_ids.append(await start)  # noqa: PERF401  # those so far are wanted when one fails
+    except (TooBusy, LogError):
+        for task_id in task_ids:
+            node.tasks.obey(task_id)  # they are this node's, and what failed may be the log that orders go through
+        raise
+    return task_ids
 
 
 async def _known(node: Node, chat_id: str) -> StoredChat | None:
@@ -62,14 +79,12 @@ async def completed(request: Request) -> Response:
 
 
 async def _place(node: Node, identity: Identity, chat_id: str | None) -> tuple[str, str]:
-    """Whose room the answers go to, and the chat; a new one, which its first turn makes, where there is none yet.
+    """Whose room the answers go to, and the chat; a new id, of which the first turn makes a chat, where none is named.
 
     Raises ApiError 404 for a chat that the asking user may not write to.
     """
     if chat_id is None:
-        begun = str(uuid.uuid4())
-        await node.owners.claim(begun, identity.user_id)
-        return identity.user_id, begun
+        return identity.user_id, str(uuid.uuid4())
     if is_page_only(chat_id):
         return identity.user_id, chat_id
     owner = await node.access.chat_to_write(identity, chat_id)

@@ -118,6 +118,15 @@ async def test_what_only_looks_like_the_beginning_of_a_chat_is_openais_own(fleet
         assert (await api.client.get("/api/v1/chats/")).json() == []
 
 
+async def test_a_question_that_cannot_be_kept_begins_no_chat(fleet: Fleet) -> None:
+    async with asking(fleet) as (node, api, _provider):
+        body = BODY | {"user_message": QUESTION | {"timestamp": "soon"}}
+        answer = await api.client.post("/api/chat/completions", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+        client = node.node.link.client(connections=1)
+        assert [key async for key in client.scan_iter(match=f"{fleet.key_prefix}:*owner:*", count=1000)] == []
+
+
 @pytest.mark.parametrize("ending", ["chat:completion", "chat:tasks:cancel", "chat:message:error"])
 async def test_the_whole_text_is_told_before_an_answer_is_closed_as_others_wrote_into_it_too(
     fleet: Fleet, ending: str

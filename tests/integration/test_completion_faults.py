@@ -92,6 +92,20 @@ async def test_a_busy_node_says_so(fleet: Fleet) -> None:
         assert (answer.status_code, answer.json()["retryable"]) == (429, True)
 
 
+async def test_of_several_answers_none_goes_on_when_one_cannot_begin(fleet: Fleet) -> None:
+    async with asking(fleet, completion_tasks=1) as (node, api, provider):
+        provider.script = stalls
+        chat = await api.new_chat()
+        wanted = [{"model_id": "m", "message_id": name} for name in ("m1", "m2")]
+        body = REQUEST | {"chat_id": chat, "message_ids": wanted}
+        answer = await api.client.post("/api/chat/completions", json=body)
+        assert (answer.status_code, answer.json()["retryable"]) == (429, True)
+        await eventually(lambda: len(node.node.tasks) == 0)
+        message = await message_of(api, chat)
+        assert (message["done"], message["stopped"]) == (True, True)
+        assert await message_of(api, chat, "m2") is None
+
+
 @pytest.mark.parametrize("body", [{}, {"model": "m"}, {"model": "m", "messages": []}, {**REQUEST, "chat_id": "\n"}])
 async def test_a_malformed_request_is_refused(fleet: Fleet, body: Any) -> None:
     async with fleet.inside() as node:

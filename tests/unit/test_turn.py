@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from app.completions.request import CompletionRequest
 from app.completions.turn import turn_of
@@ -101,3 +102,16 @@ def test_a_circle_of_messages_ends() -> None:
 def test_nothing_to_tell_and_what_is_no_question_are_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(BadPayload):
         turn_of(OLD, "m1", asked(**fields))
+
+
+def test_of_several_models_only_the_one_that_is_the_browsers_own_is_asked_there() -> None:
+    wanted = [{"model_id": name, "message_id": name} for name in ("own", "m")]
+    item = {"id": "own", "direct": True}
+    request = asked(model="own", session_id="s", model_item=item, message_ids=wanted)
+    assert [answer.direct_model for answer in request.each()] == [item, None]
+
+
+def test_answers_that_would_become_the_same_message_are_refused() -> None:
+    wanted = [{"model_id": name, "message_id": "a"} for name in ("m", "n")]
+    with pytest.raises(ValidationError, match="the same message"):
+        asked(message_ids=wanted)
