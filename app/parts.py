@@ -17,6 +17,7 @@ from app.channel_socket import ChannelSocket
 from app.chat_socket import ChatSocket
 from app.chat_writes import ChatWrites
 from app.completions.providers import Providers
+from app.completions.recap import Recap
 from app.completions.service import Completions
 from app.direct import Direct
 from app.direct_lines import DirectLines
@@ -132,7 +133,7 @@ class Parts(Stores):
         )
         self.producer = Producer(self.emitter, self.calls, self.orders, self.pool, self.presence)
         self.providers = Providers(settings, self.direct)
-        self.completions = Completions(settings, self.emitter, self.tasks, self.chats)
+        self.completions = Completions(settings, self.emitter, self.tasks, Recap(self.chats, self.spawn))
 
         self.sharing = Sharing(self.grants, self.reader, self.emitter, self.orders)
         self.chat_writes = ChatWrites(self.chats, self.owners, self.emitter, self.sharing, self.orders, self.tasks)

@@ -10,7 +10,6 @@ from contextlib import aclosing
 from typing import Any
 
 from app import metrics
-from app.chats import Chats
 from app.completions.background import Background
 from app.completions.gathered import gathered
 from app.completions.pieces import ProviderError
@@ -41,9 +40,9 @@ class TooBusy(Exception):
 class Completions:
     """Starts completions as tasks of this node."""
 
-    def __init__(self, settings: Settings, emitter: Emitter, tasks: Tasks, chats: Chats) -> None:
+    def __init__(self, settings: Settings, emitter: Emitter, tasks: Tasks, recap: Recap) -> None:
         self._emitter = emitter
-        self._recap = Recap(chats)
+        self._recap = recap
         self._tasks = tasks
         self._background = Background(settings, emitter)
         self._limit = settings.completion_tasks
@@ -150,5 +149,7 @@ class Completions:
             raise Unclosed(f"its message is left to the workers to close: {fault}") from fault
 
     async def _close_cancelled(self, run: Run) -> None:
-        await self._recap.tell(run)
-        await self._close(run, run.cancelled(interrupted=self._tasks.is_interrupted()))
+        interrupted = self._tasks.is_interrupted()
+        if not interrupted:  # a node that stops has no time for it
+            await self._recap.tell(run)
+        await self._close(run, run.cancelled(interrupted))

@@ -80,6 +80,9 @@ async def test_a_node_that_stops_closes_its_answers_as_interrupted(fleet: Fleet)
             await so_far(api, chat, "begun")
         message = await done(api, chat)
         assert (message["content"], message["interrupted"]) == ("begun", True)
+        answer = await api.client.get("/api/v1/rooms/user:alice/events", params={"limit": 1000})
+        told = [event["data"]["data"]["type"] for event in answer.json()["events"]]
+        assert "chat:outlet" not in told, "a node that stops has no time to read the text"
         await api.aclose()
 
 
@@ -156,3 +159,28 @@ async def test_a_stop_that_comes_while_a_failure_is_told_leaves_no_message_open(
         await eventually(lambda: len(node.node.tasks) == 0)
         message = await message_of(api, chat)
         assert (message["content"], message["done"], message["stopped"]) == ("begun", True, True)
+
+
+async def test_an_answer_ends_while_the_database_is_silent_and_cancels_no_read(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To cancel a read is to ask the server, and to wait for its answer: that is what a silent one does not give."""
+    monkeypatch.setattr("app.completions.recap.READ_S", 0.1)
+    may_end = asyncio.Event()
+
+    async def ends_later(conversation: Conversation) -> None:
+        await conversation.start()
+        await conversation.event(content="begun")
+        await may_end.wait()
+        await conversation.finish()
+
+    async with asking(fleet) as (node, api, provider):
+        provider.script = ends_later
+        chat = await api.new_chat()
+        await ask(api, chat)
+        await so_far(api, chat, "begun")
+        async with held(fleet.database_url, "messages", reads=True):
+            may_end.set()
+            await eventually(lambda: len(node.node.tasks) == 0, DEADLINE_S)
+            await worker_waits(fleet.database_url)
+        assert (await done(api, chat))["content"] == "begun"
