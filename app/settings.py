@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -131,8 +132,8 @@ class Settings(SharedSettings):
     @field_validator("openai_api_base_url", "webui_url")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("http://… or https://… is accepted")
+        if value is not None and not (value.startswith(("http://", "https://")) and _names_a_host(value)):
+            raise ValueError("http://host:port/… or https://host:port/… is accepted")
         return value.rstrip("/") if value is not None else None
 
     @field_validator("roomlog_data_dir")
@@ -173,6 +174,15 @@ class Settings(SharedSettings):
         """Allowed origins as the Socket.IO server takes them: "*" or a list."""
         names = [origin.strip() for origin in self.cors_allow_origin.split(";") if origin.strip()]
         return "*" if "*" in names or not names else names
+
+
+def _names_a_host(url: str) -> bool:
+    """False, too, for a port that is none: httpx would raise only when it is used."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def load_settings() -> Settings:

@@ -96,3 +96,23 @@ def test_what_is_not_supported_stops_the_start_in_one_line_that_says_what_is(
     assert told in str(fault.value)
     assert "\n" not in str(fault.value)
     assert "secret" not in str(fault.value)
+
+
+@pytest.mark.parametrize("name", ["WEBUI_URL", "OPENAI_API_BASE_URL"])
+@pytest.mark.parametrize(
+    "value", ["x:80", "http://", "http:///v1", "http://[::1", "http://[x]", "https://x:y/", "http://x:99999"]
+)
+def test_an_address_without_a_host_or_port_that_can_be_asked_names_its_setting(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(
+        SettingsError, match=rf"^{name}=\*\*\*: http://host:port/… or https://host:port/… is accepted.*$"
+    ):
+        load_settings()
+
+
+@pytest.mark.parametrize("value", ["http://[::1]:8080/v1", "https://host/v1/", "http://a:b@host:80"])
+def test_an_address_is_taken_without_its_last_slash(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("WEBUI_URL", value)
+    assert load_settings().webui_url == value.rstrip("/")
