@@ -53,7 +53,6 @@ class Profiles:
     """url: Open WebUI's address; None: there is none, and tokens tell all."""
 
     def __init__(self, url: str | None) -> None:
-        self._url = url
         self._client = httpx.AsyncClient(base_url=url or "", timeout=ASK_S, trust_env=False) if url else None
         self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
         self._silent_until = 0.0

@@ -21,10 +21,11 @@ WORDS = 20_000  # far more than are said before the stop: the embedded provider 
 ENOUGH_CHARS = 200  # that the client has before the stop
 DEADLINE_S = 120.0
 END = "chat:tasks:cancel"
+ACTIVE = "chat:active"  # tells of the chat, also behind the answer's end; it names the message whose task it was
 
 
 class Reader(Listener):
-    """A client that notes every event of the message, as it comes."""
+    """A client that notes every event of the answer, as it comes."""
 
     def __init__(self, ledger: Ledger, url: str) -> None:
         super().__init__(ledger, [url])
@@ -36,8 +37,9 @@ class Reader(Listener):
         return client
 
     def _on_piece(self, body: dict[str, Any], position: str = "") -> None:
-        if body["message_id"] == MESSAGE_ID:
-            self.events.append(Event(Position.parse(position), body["data"]["type"], body["data"]["data"]))
+        kind = body["data"]["type"]
+        if body["message_id"] == MESSAGE_ID and kind != ACTIVE:
+            self.events.append(Event(Position.parse(position), kind, body["data"]["data"]))
 
 
 class Completion:
